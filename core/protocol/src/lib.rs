@@ -1,1 +1,20 @@
-//! TODO
+//! The protocols of libspook, sans-IO.
+//!
+//! Nothing in this crate opens a socket or a file, starts a thread, reads a clock or draws a random number. What it needs comes in as an
+//! argument (bytes, `now`, a seed, durable records); what it wants done comes out as a value (bytes to send, records to store, events, the
+//! next deadline with its reason). That makes every run repeatable, and lets the same code run in a phone, a browser and a simulator.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`etcp`] | identity, tickets, handshake, channel, link |
+//! | [`estp`] | state, candidates, deltas, collapse, the lifecycle of a half |
+//! | [`wire`] | the encoding of numbers, values and frames |
+//! | [`value`], [`pointer`] | what a program reads and writes, and where |
+//! | [`error`] | the permanent error codes |
+
+pub mod error;
+pub mod estp;
+pub mod etcp;
+pub mod pointer;
+pub mod value;
+pub mod wire;

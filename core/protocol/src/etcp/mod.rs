@@ -1,0 +1,1 @@
+//! ETCP: identity, tickets, handshake, links.
