@@ -2,20 +2,26 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `cli` | the list of commands, their help, the reading of arguments |
+//! | `commands` | the list of commands and their help |
+//! | `arguments` | the words behind a command |
 //! | `errors` | `ffi/errors.toml`, read and checked |
 //! | `generate` | the files that are made from it |
+//! | `tree` | the repository as text, syntax and crates |
+//! | `tidy` | the rules of style and structure |
 
-mod cli;
+mod arguments;
+mod commands;
 mod errors;
 mod generate;
+mod tidy;
+mod tree;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    cli::run(&repository(), &arguments)
+    commands::run(&repository(), &arguments)
 }
 
 /// The root of the repository: the folder above this crate.

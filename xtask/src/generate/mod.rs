@@ -5,7 +5,7 @@ mod ffi;
 mod python;
 mod rust;
 
-use crate::cli::{Arguments, Done};
+use crate::arguments::{Arguments, Done};
 use crate::errors::{self, Entry};
 use std::fs;
 use std::path::Path;
