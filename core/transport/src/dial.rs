@@ -95,7 +95,8 @@ impl Dial {
         };
         match race.run(self.interest.as_ref()) {
             Outcome::Won(socket, peer) => {
-                let socket = socket.established().map_err(|error| TransportError::io("register", &self.address, error))?;
+                let socket =
+                    socket.established().map_err(|error| TransportError::io("register", &self.address, error))?;
                 Ok(Progress::Connected(Stream::from_socket(socket, Address::from(peer).to_string())))
             }
             Outcome::Open(race) => {
@@ -158,9 +159,7 @@ fn dial_unix(address: &Address, path: &Path) -> State {
         return State::Failed(TransportError::address(address, error.to_string()));
     }
     match mio::net::UnixStream::connect(path) {
-        Ok(stream) => {
-            State::Connected(Stream::from_socket(Socket::connected(Kind::Unix(stream)), address.to_string()))
-        }
+        Ok(stream) => State::Connected(Stream::from_socket(Socket::connected(Kind::Unix(stream)), address.to_string())),
         Err(error) if error.kind() == ErrorKind::WouldBlock => {
             State::Failed(TransportError::unreachable(address, "too many wait to be accepted"))
         }
@@ -229,7 +228,11 @@ impl Race {
         if self.lanes.iter().any(|lane| lane.attempt.is_some()) {
             return Outcome::Open(self);
         }
-        Outcome::Lost(if self.reasons.is_empty() { "the host has no address".to_owned() } else { self.reasons.join("; ") })
+        Outcome::Lost(if self.reasons.is_empty() {
+            "the host has no address".to_owned()
+        } else {
+            self.reasons.join("; ")
+        })
     }
 
     fn each_socket(&mut self, mut act: impl FnMut(&mut Socket) -> io::Result<()>) -> io::Result<()> {

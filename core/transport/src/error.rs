@@ -75,7 +75,9 @@ impl TransportError {
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Address { address, reason } | Self::Unreachable { address, reason } => write!(f, "{address}: {reason}"),
+            Self::Address { address, reason } | Self::Unreachable { address, reason } => {
+                write!(f, "{address}: {reason}")
+            }
             Self::Io { operation, address, source } if address.is_empty() => write!(f, "{operation}: {source}"),
             Self::Io { operation, address, source } => write!(f, "{address}: {operation}: {source}"),
         }

@@ -10,6 +10,8 @@ use std::{
 use mio::net::UnixListener;
 use mio::{Interest as Events, event, net::TcpListener};
 
+#[cfg(unix)]
+use crate::unix_socket::{self, SocketFile};
 use crate::{
     address::Address,
     error::TransportError,
@@ -19,8 +21,6 @@ use crate::{
     socket::{Kind, Socket},
     stream::Stream,
 };
-#[cfg(unix)]
-use crate::unix_socket::{self, SocketFile};
 
 /// Listens at one address until it is dropped.
 ///
@@ -80,9 +80,7 @@ impl Listener {
                 let (stream, _) = listener.accept()?;
                 Ok(Stream::from_socket(Socket::connected(Kind::Unix(stream)), self.address.to_string()))
             }),
-            Port::Memory(listener) => {
-                Ok(listener.accept().map(|end| Stream::from_pipe(end, self.address.to_string())))
-            }
+            Port::Memory(listener) => Ok(listener.accept().map(|end| Stream::from_pipe(end, self.address.to_string()))),
         };
         accepted.map_err(|error| TransportError::io("accept", &self.address, error))
     }

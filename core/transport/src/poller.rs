@@ -64,7 +64,8 @@ impl Poller {
     }
 
     /// Waits until a source is ready, a [`Waker`] was used, or `timeout` has passed (`None`: for ever), and replaces
-    /// what is in `ready` by what is ready. It may be empty: after a wake, at the timeout, after a signal.
+    /// what is in `ready` by what is ready. It may be empty: after a wake, at the timeout, after a signal, and now and
+    /// then because what another thread reported was taken by the wait before.
     ///
     /// # Errors
     /// `IO`: the operating system cannot wait.

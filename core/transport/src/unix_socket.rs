@@ -17,7 +17,7 @@ use mio::net::{UnixListener, UnixStream};
 /// The longest path of a socket in bytes: the system's field less the NUL at its end.
 const PATH_MAX: usize = if cfg!(any(target_os = "linux", target_os = "android")) { 107 } else { 103 };
 
-/// How long another process may take to replace a stale socket in the same directory: tries, and the pause between.
+/// How long another process may take to bind in the same directory: tries, and the pause between them.
 const LOCK_TRIES: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
@@ -45,8 +45,12 @@ pub(crate) fn bind(path: &Path) -> io::Result<(SocketFile, UnixListener)> {
     if let Some(directory) = directory_of(path) {
         DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     }
+    let _lock = lock_directory(directory_of(path).unwrap_or(Path::new(".")))?;
     let listener = match UnixListener::bind(path) {
-        Err(error) if error.kind() == ErrorKind::AddrInUse => replace_stale(path)?,
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            remove_stale(path)?;
+            UnixListener::bind(path)?
+        }
         bound => bound?,
     };
     fs::set_permissions(path, Permissions::from_mode(0o600))?;
@@ -64,20 +68,17 @@ pub(crate) fn check_path(path: &Path) -> io::Result<()> {
     Err(io::Error::new(ErrorKind::InvalidInput, reason))
 }
 
-/// Binds where a file is in the way, if nobody listens behind it. The lock on the directory keeps two processes that
-/// start at once from taking each other's new socket for the stale one.
-fn replace_stale(path: &Path) -> io::Result<UnixListener> {
-    let _lock = lock_directory(directory_of(path).unwrap_or(Path::new(".")))?;
+/// Takes away the socket in the way, if nobody listens behind it.
+fn remove_stale(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(file) if !file.file_type().is_socket() => {
-            return Err(io::Error::new(ErrorKind::AddrInUse, "a file that is no socket is in the way"));
+            Err(io::Error::new(ErrorKind::AddrInUse, "a file that is no socket is in the way"))
         }
-        Ok(_) if is_listened_on(path)? => return Err(ErrorKind::AddrInUse.into()),
-        Ok(_) => fs::remove_file(path)?,
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
+        Ok(_) if is_listened_on(path)? => Err(ErrorKind::AddrInUse.into()),
+        Ok(_) => fs::remove_file(path),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
     }
-    UnixListener::bind(path)
 }
 
 /// Asks by connecting. A listener takes its file away before it closes, so a refusal means that nobody will come back.
@@ -91,14 +92,16 @@ fn is_listened_on(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Locks a directory against others that replace a socket in it, until the file is dropped.
+/// Keeps others from binding in the same directory until the file is dropped. A socket refuses connections between its
+/// bind and its listen: without this, two processes that start at once could take each other's new socket for a stale
+/// one.
 fn lock_directory(directory: &Path) -> io::Result<File> {
     let file = File::open(directory)?;
     for _ in 0..LOCK_TRIES {
         match file.try_lock() {
-            Ok(()) => return Ok(file),
             Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
-            Err(TryLockError::Error(error)) => return Err(error),
+            // A file system without locks is no reason not to listen.
+            Ok(()) | Err(TryLockError::Error(_)) => return Ok(file),
         }
     }
     Err(io::Error::new(ErrorKind::TimedOut, "another process holds a lock on its directory"))
