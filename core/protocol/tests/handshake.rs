@@ -1,10 +1,11 @@
 //! Two endpoints meet: what passes, and what a stranger, a thief or a faulty wire gets.
 
+#![allow(clippy::unwrap_used)]
+
 use spook_protocol::etcp::handshake::MAX_MESSAGE_1;
 use spook_protocol::etcp::{
-    Authorised, Channel, Contact, Dialling, ExpectWelcome, HandshakeError, Hello, HelloKind,
-    Identity, PublicKeys, ReceivedHello, Refusal, StrangerReason, TicketSecret, Welcome, gate,
-    receive_hello,
+    Authorised, Channel, Contact, Dialling, ExpectWelcome, HandshakeError, Hello, HelloKind, Identity, PublicKeys, ReceivedHello, Refusal,
+    StrangerReason, TicketSecret, Welcome, gate, receive_hello,
 };
 
 fn alice() -> Identity {
@@ -97,13 +98,11 @@ fn both_learn_what_the_other_says_and_who_it_is() {
 fn the_same_seeds_give_the_same_bytes_and_others_do_not() {
     let (a, b) = (dial(Contact::Known).0, dial(Contact::Known).0);
     assert_eq!(a, b);
-    let other =
-        Dialling::start(&alice(), bob().public(), Contact::Known, &hello(), [9; 32]).unwrap().0;
+    let other = Dialling::start(&alice(), bob().public(), Contact::Known, &hello(), [9; 32]).unwrap().0;
     assert_ne!(a, other);
     // A seed that a broken random source repeats still gives another ephemeral key (bytes 17 to 48) at another time.
     let later = Hello { timestamp_ms: hello().timestamp_ms + 1, ..hello() };
-    let repeated =
-        Dialling::start(&alice(), bob().public(), Contact::Known, &later, [4; 32]).unwrap().0;
+    let repeated = Dialling::start(&alice(), bob().public(), Contact::Known, &later, [4; 32]).unwrap().0;
     assert_ne!(a[17..49], repeated[17..49]);
 }
 
@@ -113,8 +112,7 @@ fn sizes() {
     let hello = Hello { addresses: vec![], body: vec![], ..hello() };
     let welcome = Welcome { addresses: vec![], body: vec![], ..welcome() };
     let sizes = contacts(&secret).map(|contact| {
-        let (first, _) =
-            Dialling::start(&alice(), bob().public(), contact, &hello, [4; 32]).unwrap();
+        let (first, _) = Dialling::start(&alice(), bob().public(), contact, &hello, [4; 32]).unwrap();
         let authorised = authorise(contact, receive(&first));
         (first.len(), authorised.welcome(&welcome, [5; 32]).unwrap().0.len())
     });
@@ -200,8 +198,7 @@ fn every_changed_byte_and_every_cut_of_message_2_is_an_error() {
 fn an_answer_belongs_to_its_hello_only() {
     let (first, _) = dial(Contact::Known);
     let (second, ..) = authorise(Contact::Known, receive(&first)).welcome(&welcome(), [5; 32]).unwrap();
-    let (_, other) =
-        Dialling::start(&alice(), bob().public(), Contact::Known, &hello(), [9; 32]).unwrap();
+    let (_, other) = Dialling::start(&alice(), bob().public(), Contact::Known, &hello(), [9; 32]).unwrap();
     assert_eq!(other.handle(&second).err(), Some(HandshakeError::Forged));
     // Reflected: the initiator's own message 1.
     let (first, expect) = dial(Contact::Known);
@@ -216,8 +213,7 @@ fn a_hello_for_another_endpoint_stops_at_the_gate() {
     // Dialled with the right exchange key and a wrong signing key: another endpoint, by name, than the one that answers.
     let mixed = PublicKeys { signing: carol.public().signing, exchange: bob().public().exchange };
     let secret = secret();
-    let (first, _) =
-        Dialling::start(&alice(), &mixed, Contact::Ticket(&secret), &hello(), [4; 32]).unwrap();
+    let (first, _) = Dialling::start(&alice(), &mixed, Contact::Ticket(&secret), &hello(), [4; 32]).unwrap();
     let refused = receive(&first).authorise_ticket(&secret, 0).err();
     assert_eq!(refused, stranger(StrangerReason::Proof));
 }
@@ -303,10 +299,7 @@ fn versions() {
 
 #[test]
 fn bounds_of_what_is_sent() {
-    let start = |hello: &Hello| {
-        Dialling::start(&alice(), bob().public(), Contact::Known, hello, [4; 32])
-            .map(|(message, _)| message.len())
-    };
+    let start = |hello: &Hello| Dialling::start(&alice(), bob().public(), Contact::Known, hello, [4; 32]).map(|(message, _)| message.len());
     let bare = Hello { addresses: vec![], body: vec![], ..hello() };
     let room = MAX_MESSAGE_1 - start(&bare).unwrap();
     assert_eq!(start(&Hello { body: vec![0; room], ..bare.clone() }), Ok(MAX_MESSAGE_1));
@@ -429,8 +422,7 @@ fn rekeying_needs_both_sides() {
 fn a_thief_of_the_ticket_text_cannot_pass_as_its_first_user() {
     // The proof is bound to the keys: Mallory, who has the ticket too, is authorised as Mallory and nobody else.
     let (secret, mallory) = (secret(), Identity::generate([8; 32]));
-    let (first, _) =
-        Dialling::start(&mallory, bob().public(), Contact::Ticket(&secret), &hello(), [4; 32]).unwrap();
+    let (first, _) = Dialling::start(&mallory, bob().public(), Contact::Ticket(&secret), &hello(), [4; 32]).unwrap();
     let authorised = receive(&first).authorise_ticket(&secret, 0).unwrap();
     assert_eq!(authorised.initiator(), mallory.public());
 }

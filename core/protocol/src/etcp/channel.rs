@@ -33,13 +33,7 @@ impl Channel {
     pub(super) fn established(noise: HandshakeState) -> Result<Self, snow::Error> {
         let mut handshake_hash = [0; 32];
         handshake_hash.copy_from_slice(noise.get_handshake_hash());
-        Ok(Channel {
-            noise: noise.into_transport_mode()?,
-            handshake_hash,
-            sealed_bytes: 0,
-            sealed_messages: 0,
-            poisoned: false,
-        })
+        Ok(Channel { noise: noise.into_transport_mode()?, handshake_hash, sealed_bytes: 0, sealed_messages: 0, poisoned: false })
     }
 
     /// Appends the ciphertext and tag of `plaintext` to `out`: `plaintext.len() + TAG_LEN` bytes. Allocates only if `out` lacks

@@ -122,10 +122,7 @@ fn parse_uuid(text: &str, version: u8) -> Result<[u8; 16], IdError> {
 }
 
 fn nibble(digit: u8) -> Result<u8, IdError> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
-        .ok_or(IdError::NotAUuid)
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok()).ok_or(IdError::NotAUuid)
 }
 
 impl fmt::Display for EndpointId {

@@ -46,8 +46,7 @@ impl PublicKeys {
     /// implementations judge differently are refused, so that every half gives the same answer.
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        VerifyingKey::from_bytes(&self.signing)
-            .is_ok_and(|key| key.verify_strict(message, &Signature::from_bytes(signature)).is_ok())
+        VerifyingKey::from_bytes(&self.signing).is_ok_and(|key| key.verify_strict(message, &Signature::from_bytes(signature)).is_ok())
     }
 
     /// Whether the signing key adopted the exchange key: see [`Identity::binding`].
@@ -77,10 +76,7 @@ impl Identity {
     pub fn generate(seed: [u8; 32]) -> Self {
         let seed = Zeroizing::new(seed);
         let mut secrets = Zeroizing::new([0; 64]);
-        blake3::Hasher::new_derive_key("libspook 2026 identity")
-            .update(&seed[..])
-            .finalize_xof()
-            .fill(&mut secrets[..]);
+        blake3::Hasher::new_derive_key("libspook 2026 identity").update(&seed[..]).finalize_xof().fill(&mut secrets[..]);
         Self::from_secret_bytes(&secrets)
     }
 
@@ -91,10 +87,7 @@ impl Identity {
         let signing = SigningKey::from_bytes(&half);
         half.copy_from_slice(&bytes[32..]);
         let exchange = StaticSecret::from(*half);
-        let public = PublicKeys {
-            signing: signing.verifying_key().to_bytes(),
-            exchange: PublicKey::from(&exchange).to_bytes(),
-        };
+        let public = PublicKeys { signing: signing.verifying_key().to_bytes(), exchange: PublicKey::from(&exchange).to_bytes() };
         let binding = signing.sign(&binding_message(&public.exchange)).to_bytes();
         Identity { endpoint_id: public.endpoint_id(), signing, exchange, public, binding }
     }

@@ -24,8 +24,8 @@ pub mod ticket;
 pub use channel::{Channel, ChannelError};
 pub use fields::{MAX_ADDRESS_LEN, MAX_ADDRESSES};
 pub use handshake::{
-    Authorised, Contact, Dialling, ExpectWelcome, HandshakeError, Hello, HelloKind,
-    PeerAuthenticated, ReceivedHello, Refusal, StrangerReason, Welcome, receive_hello,
+    Authorised, Contact, Dialling, ExpectWelcome, HandshakeError, Hello, HelloKind, PeerAuthenticated, ReceivedHello, Refusal,
+    StrangerReason, Welcome, receive_hello,
 };
 pub use id::{EndpointId, IdError, PairId};
 pub use identity::{Identity, PublicKeys};

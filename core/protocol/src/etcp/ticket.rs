@@ -120,8 +120,7 @@ impl FromStr for Ticket {
 }
 
 fn decode(bytes: &[u8]) -> Result<Ticket, TicketError> {
-    let (content, claimed) =
-        bytes.split_last_chunk::<CHECKSUM_LEN>().ok_or(TicketError::CutOrMistyped)?;
+    let (content, claimed) = bytes.split_last_chunk::<CHECKSUM_LEN>().ok_or(TicketError::CutOrMistyped)?;
     if *claimed != checksum(content) {
         return Err(TicketError::CutOrMistyped);
     }
@@ -188,12 +187,7 @@ impl TicketSecret {
 
     /// The proof, inside the first message, that its sender holds the ticket: bound to both endpoints and to the time in the
     /// message, so it is of no use to anybody else or again.
-    pub fn proof(
-        &self,
-        initiator: &PublicKeys,
-        responder: &PublicKeys,
-        timestamp_ms: u64,
-    ) -> [u8; 16] {
+    pub fn proof(&self, initiator: &PublicKeys, responder: &PublicKeys, timestamp_ms: u64) -> [u8; 16] {
         let key = Zeroizing::new(blake3::derive_key("libspook 2026 ticket proof", &self.0));
         let hash = blake3::Hasher::new_keyed(&key)
             .update(&initiator.to_bytes())
@@ -259,11 +253,12 @@ impl fmt::Display for TicketError {
             TicketError::CutOrMistyped => "the ticket is cut short or mistyped: its checksum does not fit",
             TicketError::NewerVersion => "the ticket was made by a newer version of libspook",
             TicketError::Malformed => "the ticket is whole, but was made wrongly",
-            TicketError::Addresses => {
-                "a ticket carries at most 8 addresses of 1 to 255 bytes without control characters"
-            }
+            TicketError::Addresses => "a ticket carries at most 8 addresses of 1 to 255 bytes without control characters",
         })
     }
 }
 
 impl core::error::Error for TicketError {}
+
+#[cfg(test)]
+mod tests;

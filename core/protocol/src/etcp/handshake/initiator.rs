@@ -51,11 +51,8 @@ impl Dialling {
         seed: [u8; 32],
     ) -> Result<(Vec<u8>, ExpectWelcome), HandshakeError> {
         let kind = contact.kind();
-        let payload = encode_hello(
-            &identity.public().signing,
-            introduction(identity, responder, contact, hello.timestamp_ms).as_ref(),
-            hello,
-        )?;
+        let payload =
+            encode_hello(&identity.public().signing, introduction(identity, responder, contact, hello.timestamp_ms).as_ref(), hello)?;
         let noise_len = payload.len() + MESSAGE_1_OVERHEAD;
         if GATE_LEN + 1 + noise_len > MAX_MESSAGE_1 {
             return Err(HandshakeError::TooLarge);
@@ -80,12 +77,7 @@ impl Dialling {
     }
 }
 
-fn introduction(
-    identity: &Identity,
-    responder: &PublicKeys,
-    contact: Contact<'_>,
-    timestamp_ms: u64,
-) -> Option<Introduction> {
+fn introduction(identity: &Identity, responder: &PublicKeys, contact: Contact<'_>, timestamp_ms: u64) -> Option<Introduction> {
     let Contact::Ticket(secret) = contact else { return None };
     Some(Introduction {
         ticket: secret.id(),
@@ -94,12 +86,7 @@ fn introduction(
     })
 }
 
-fn build(
-    identity: &Identity,
-    responder: &PublicKeys,
-    contact: Contact<'_>,
-    entropy: &Entropy,
-) -> Result<HandshakeState, HandshakeError> {
+fn build(identity: &Identity, responder: &PublicKeys, contact: Contact<'_>, entropy: &Entropy) -> Result<HandshakeState, HandshakeError> {
     let prologue = prologue(contact.kind());
     let builder = builder(contact.kind(), entropy)?;
     let build = || {
@@ -130,10 +117,7 @@ impl ExpectWelcome {
     /// # Errors
     /// [`HandshakeError::Forged`] if it does not come from the responder or was changed; [`HandshakeError::Refused`] with the
     /// responder's reason; [`HandshakeError::Protocol`] if it breaks the rules. Whatever the error, the attempt is over.
-    pub fn handle(
-        mut self,
-        bytes: &[u8],
-    ) -> Result<(Channel, Welcome, PeerAuthenticated), HandshakeError> {
+    pub fn handle(mut self, bytes: &[u8]) -> Result<(Channel, Welcome, PeerAuthenticated), HandshakeError> {
         if bytes.len() > MAX_MESSAGE_2 {
             return Err(HandshakeError::Protocol("message 2 is longer than 65,535 bytes"));
         }

@@ -150,11 +150,7 @@ pub(super) enum Answer {
     Refusal(Refusal),
 }
 
-pub(super) fn encode_hello(
-    signing: &[u8; 32],
-    introduction: Option<&Introduction>,
-    hello: &Hello,
-) -> Result<Vec<u8>, HandshakeError> {
+pub(super) fn encode_hello(signing: &[u8; 32], introduction: Option<&Introduction>, hello: &Hello) -> Result<Vec<u8>, HandshakeError> {
     if hello.min_version > hello.max_version {
         return Err(HandshakeError::Invalid("the lowest version is above the highest"));
     }
@@ -179,11 +175,7 @@ pub(super) fn decode_hello(payload: &[u8], kind: HelloKind) -> Option<HelloPaylo
     let signing = reader.array()?;
     let introduction = match kind {
         HelloKind::Known => None,
-        HelloKind::Ticket => Some(Introduction {
-            ticket: TicketId(reader.array()?),
-            proof: reader.array()?,
-            binding: reader.array()?,
-        }),
+        HelloKind::Ticket => Some(Introduction { ticket: TicketId(reader.array()?), proof: reader.array()?, binding: reader.array()? }),
     };
     let addresses = reader.addresses()?;
     let body = reader.rest().to_vec();
@@ -192,10 +184,7 @@ pub(super) fn decode_hello(payload: &[u8], kind: HelloKind) -> Option<HelloPaylo
 }
 
 /// `binding` at first contact only.
-pub(super) fn encode_welcome(
-    welcome: &Welcome,
-    binding: Option<&[u8; 64]>,
-) -> Result<Vec<u8>, HandshakeError> {
+pub(super) fn encode_welcome(welcome: &Welcome, binding: Option<&[u8; 64]>) -> Result<Vec<u8>, HandshakeError> {
     let mut out = Vec::with_capacity(128 + welcome.body.len());
     out.push(0);
     out.extend_from_slice(&welcome.version.to_be_bytes());
@@ -235,15 +224,9 @@ pub(super) fn initiator_keys(exchange: Option<&[u8]>, signing: [u8; 32]) -> Opti
     Some(PublicKeys { signing, exchange: exchange?.try_into().ok()? })
 }
 
-fn put_addresses_and_body(
-    out: &mut Vec<u8>,
-    addresses: &[String],
-    body: &[u8],
-) -> Result<(), HandshakeError> {
+fn put_addresses_and_body(out: &mut Vec<u8>, addresses: &[String], body: &[u8]) -> Result<(), HandshakeError> {
     if !put_addresses(out, addresses) {
-        return Err(HandshakeError::Invalid(
-            "at most 8 addresses of 1 to 255 bytes without control characters",
-        ));
+        return Err(HandshakeError::Invalid("at most 8 addresses of 1 to 255 bytes without control characters"));
     }
     out.extend_from_slice(body);
     Ok(())

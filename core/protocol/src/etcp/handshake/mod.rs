@@ -25,10 +25,15 @@
 //! clock and the last one sent plus 1, and keep it in the ledger.
 
 mod error;
+#[cfg(test)]
+mod hostile;
 mod initiator;
 mod message;
 mod noise;
+mod primitives;
 mod responder;
+#[cfg(test)]
+mod vectors;
 
 pub use error::{HandshakeError, StrangerReason};
 pub use initiator::{Contact, Dialling, ExpectWelcome};

@@ -12,13 +12,8 @@ use crate::etcp::identity::{Identity, PublicKeys};
 use crate::etcp::ticket::{TicketId, TicketSecret};
 
 use super::error::{HandshakeError, StrangerReason};
-use super::message::{
-    Hello, HelloKind, Introduction, Refusal, Welcome, decode_hello, encode_refusal, encode_welcome,
-    initiator_keys,
-};
-use super::noise::{
-    Entropy, MESSAGE_1_OVERHEAD, MESSAGE_2_OVERHEAD, PSK_POSITION, builder, hedge, prologue,
-};
+use super::message::{Hello, HelloKind, Introduction, Refusal, Welcome, decode_hello, encode_refusal, encode_welcome, initiator_keys};
+use super::noise::{Entropy, MESSAGE_1_OVERHEAD, MESSAGE_2_OVERHEAD, PSK_POSITION, builder, hedge, prologue};
 use super::{MAX_MESSAGE_1, MAX_MESSAGE_2, PeerAuthenticated};
 
 /// Reads message 1. The gate is checked first: a stranger's bytes cost one hash.
@@ -52,13 +47,7 @@ fn read_behind_the_gate(identity: &Identity, body: &[u8]) -> Option<ReceivedHell
         introduction: read.introduction,
         hello: read.hello,
         kind,
-        answer: Answering {
-            noise,
-            entropy,
-            hedge: hedge(identity),
-            local: *identity.public(),
-            binding: *identity.binding(),
-        },
+        answer: Answering { noise, entropy, hedge: hedge(identity), local: *identity.public(), binding: *identity.binding() },
     })
 }
 
@@ -117,11 +106,7 @@ impl ReceivedHello {
     ///
     /// # Errors
     /// [`HandshakeError::Stranger`]: a replay, other keys, or a hello with a ticket.
-    pub fn authorise_known(
-        self,
-        known: &PublicKeys,
-        last_timestamp_ms: u64,
-    ) -> Result<Authorised, HandshakeError> {
+    pub fn authorise_known(self, known: &PublicKeys, last_timestamp_ms: u64) -> Result<Authorised, HandshakeError> {
         if self.kind != HelloKind::Known {
             return Err(HandshakeError::Stranger(StrangerReason::OtherKind));
         }
@@ -137,24 +122,15 @@ impl ReceivedHello {
     ///
     /// # Errors
     /// [`HandshakeError::Stranger`]: a wrong proof, a signing key that does not belong to the exchange key, a replay, or no ticket.
-    pub fn authorise_ticket(
-        mut self,
-        secret: &TicketSecret,
-        last_timestamp_ms: u64,
-    ) -> Result<Authorised, HandshakeError> {
+    pub fn authorise_ticket(mut self, secret: &TicketSecret, last_timestamp_ms: u64) -> Result<Authorised, HandshakeError> {
         let Some(introduction) = &self.introduction else {
             return Err(HandshakeError::Stranger(StrangerReason::OtherKind));
         };
         let proof = secret.proof(&self.initiator, &self.answer.local, self.hello.timestamp_ms);
-        if !equal_in_constant_time(&proof, &introduction.proof)
-            || !self.initiator.verify_binding(&introduction.binding)
-        {
+        if !equal_in_constant_time(&proof, &introduction.proof) || !self.initiator.verify_binding(&introduction.binding) {
             return Err(HandshakeError::Stranger(StrangerReason::Proof));
         }
-        self.answer
-            .noise
-            .set_psk(usize::from(PSK_POSITION), &secret.pre_shared_key()[..])
-            .map_err(|_| HandshakeError::Bug)?;
+        self.answer.noise.set_psk(usize::from(PSK_POSITION), &secret.pre_shared_key()[..]).map_err(|_| HandshakeError::Bug)?;
         self.authorise(last_timestamp_ms)
     }
 
@@ -162,12 +138,7 @@ impl ReceivedHello {
         if self.hello.timestamp_ms <= last_timestamp_ms {
             return Err(HandshakeError::Stranger(StrangerReason::Replay));
         }
-        Ok(Authorised {
-            initiator: self.initiator,
-            hello: self.hello,
-            kind: self.kind,
-            answer: self.answer,
-        })
+        Ok(Authorised { initiator: self.initiator, hello: self.hello, kind: self.kind, answer: self.answer })
     }
 }
 
@@ -201,11 +172,7 @@ impl Authorised {
     /// # Errors
     /// [`HandshakeError::Invalid`] for a version that was not offered, or bad addresses; [`HandshakeError::TooLarge`] if message 2
     /// would exceed [`MAX_MESSAGE_2`](super::MAX_MESSAGE_2).
-    pub fn welcome(
-        mut self,
-        welcome: &Welcome,
-        seed: [u8; 32],
-    ) -> Result<(Vec<u8>, Channel, PeerAuthenticated), HandshakeError> {
+    pub fn welcome(mut self, welcome: &Welcome, seed: [u8; 32]) -> Result<(Vec<u8>, Channel, PeerAuthenticated), HandshakeError> {
         if !(self.hello.min_version..=self.hello.max_version).contains(&welcome.version) {
             return Err(HandshakeError::Invalid("the hello did not offer this version"));
         }
