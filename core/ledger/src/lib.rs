@@ -1,1 +1,33 @@
-//! TODO
+//! SpookDB, the ledger of libspook: what an endpoint must not forget.
+//!
+//! Five sorted tables of opaque keys and values ([`Table`]), changed by batches that are durable entirely or not at all
+//! ([`Batch`], [`Store`]). A [`Ledger`] adds what every owner of such a file needs: secrets sealed with the application's
+//! key, whether the file is the one last written, and whether it was closed cleanly. A [`GroupCommit`] makes many small
+//! writes durable with few syncs.
+//!
+//! The layout of the file, and why no crash can harm it, is in `docs/ledger-format.md`.
+
+#![forbid(unsafe_code)]
+
+mod batch;
+mod error;
+mod file;
+mod group_commit;
+mod keys;
+mod ledger;
+mod memory;
+mod sticky;
+mod store;
+mod table;
+
+pub use batch::{Batch, Change, MAX_KEY, MAX_VALUE};
+pub use error::{KeyFault, LedgerError};
+pub use file::{FORMAT_VERSION, FileOptions, FileStamp, FileStore};
+pub use group_commit::{Cut, GroupCommit, Source};
+pub use ledger::{Ledger, LedgerOptions, Location};
+pub use memory::MemoryStore;
+/// The disk under a [`FileStore`]; a simulator puts its own in the place of the file.
+pub use redb::StorageBackend;
+pub use sticky::Sticky;
+pub use store::{KeyRange, Store};
+pub use table::Table;

@@ -1,0 +1,2 @@
+//! Measures the store; see the text of `main`.
+fn main() {}
