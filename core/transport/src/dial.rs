@@ -145,7 +145,11 @@ impl sealed::Source for Dial {
 
 fn dial_tcp(address: &Address, host: &str, port: u16) -> State {
     if let Ok(ip) = host.parse::<IpAddr>() {
-        return State::Connecting(Race::start(vec![SocketAddr::new(ip, port)], None));
+        // What fails here and now has no socket that could report it.
+        return match Race::start(vec![SocketAddr::new(ip, port)], None) {
+            race if race.is_open() => State::Connecting(race),
+            race => State::Failed(TransportError::unreachable(address, race.verdict())),
+        };
     }
     match Lookup::start(host, port) {
         Ok(lookup) => State::LookingUp(lookup),
@@ -225,14 +229,16 @@ impl Race {
                 lane.go_on(interest, &mut self.reasons);
             }
         }
-        if self.lanes.iter().any(|lane| lane.attempt.is_some()) {
-            return Outcome::Open(self);
-        }
-        Outcome::Lost(if self.reasons.is_empty() {
-            "the host has no address".to_owned()
-        } else {
-            self.reasons.join("; ")
-        })
+        if self.is_open() { Outcome::Open(self) } else { Outcome::Lost(self.verdict()) }
+    }
+
+    fn is_open(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.attempt.is_some())
+    }
+
+    /// Why nobody was reached.
+    fn verdict(&self) -> String {
+        if self.reasons.is_empty() { "the host has no address".to_owned() } else { self.reasons.join("; ") }
     }
 
     fn each_socket(&mut self, mut act: impl FnMut(&mut Socket) -> io::Result<()>) -> io::Result<()> {

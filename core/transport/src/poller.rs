@@ -12,6 +12,9 @@ use crate::{
 /// How many events of the operating system one wait takes at most; the next wait takes the rest.
 const EVENTS: usize = 256;
 
+/// The longest one wait; it comes back empty after it. Some systems count the time in 32 bits of milliseconds.
+const WAIT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Tells which streams, listeners and dials can go on.
 ///
 /// One thread waits. Sources may be read and written by other threads meanwhile, and any thread may end the wait with a
@@ -71,7 +74,8 @@ impl Poller {
     /// `IO`: the operating system cannot wait.
     pub fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> Result<(), TransportError> {
         ready.clear();
-        let timeout = if self.notifier.fall_asleep() { timeout } else { Some(Duration::ZERO) };
+        let timeout =
+            if self.notifier.fall_asleep() { timeout.map(|time| time.min(WAIT_MAX)) } else { Some(Duration::ZERO) };
         let polled = self.poll.poll(&mut self.events, timeout);
         self.notifier.get_up();
         match polled {

@@ -81,7 +81,7 @@ impl Socket {
             Kind::Unix(stream) => (&*stream).write(bytes),
         });
         match &written {
-            Ok(count) if *count == bytes.len() => self.set_blocked(false)?,
+            Ok(count) if *count == bytes.len() && *count > 0 => self.set_blocked(false)?,
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.set_blocked(true)?,
             _ => {}
         }

@@ -8,7 +8,7 @@ use std::{
         net::SocketAddr,
     },
     path::{Path, PathBuf},
-    thread,
+    process, thread,
     time::Duration,
 };
 
@@ -18,21 +18,24 @@ use mio::net::{UnixListener, UnixStream};
 const PATH_MAX: usize = if cfg!(any(target_os = "linux", target_os = "android")) { 107 } else { 103 };
 
 /// How long another process may take to bind in the same directory: tries, and the pause between them.
-const LOCK_TRIES: u32 = 100;
-const LOCK_PAUSE: Duration = Duration::from_millis(10);
+const LOCK_TRIES: u32 = 1000;
+const LOCK_PAUSE: Duration = Duration::from_millis(1);
 
-/// Takes the socket's file away when dropped, if it is still the same file.
+/// Takes the socket's file away when dropped, if it is still the same file and this process made it: a child process
+/// that drops what it got by fork must not take its parent's socket away.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
     /// Device and inode.
     identity: (u64, u64),
+    process: u32,
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
         // Best effort: a file that stays is found to be stale at the next bind.
-        if fs::symlink_metadata(&self.path).is_ok_and(|file| identity(&file) == self.identity) {
+        let is_ours = |file: fs::Metadata| identity(&file) == self.identity && process::id() == self.process;
+        if fs::symlink_metadata(&self.path).is_ok_and(is_ours) {
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -54,7 +57,8 @@ pub(crate) fn bind(path: &Path) -> io::Result<(SocketFile, UnixListener)> {
         bound => bound?,
     };
     fs::set_permissions(path, Permissions::from_mode(0o600))?;
-    let file = SocketFile { path: path.to_owned(), identity: identity(&fs::symlink_metadata(path)?) };
+    let file =
+        SocketFile { path: path.to_owned(), identity: identity(&fs::symlink_metadata(path)?), process: process::id() };
     Ok((file, listener))
 }
 

@@ -22,6 +22,12 @@ fn a_closed_port_is_unreachable() {
     assert_unreachable(&closed_port());
 }
 
+/// A link-local address without its interface is refused before anything is sent.
+#[test]
+fn an_address_that_the_system_refuses_at_once_is_unreachable() {
+    assert_unreachable(&"tcp:[fe80::1]:1".parse().unwrap());
+}
+
 #[test]
 fn a_name_without_listener_is_unreachable() {
     assert_unreachable(&unique_name());

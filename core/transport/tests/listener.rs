@@ -164,7 +164,7 @@ mod unix {
 
     #[test]
     fn of_many_that_find_a_stale_socket_at_once_one_wins() {
-        for _ in 0..20 {
+        for _ in 0..300 {
             let place = tempfile::tempdir().unwrap();
             let path = place.path().join("s");
             leave_stale(&path);
