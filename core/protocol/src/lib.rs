@@ -15,6 +15,7 @@
 pub mod error;
 pub mod estp;
 pub mod etcp;
+pub mod limits;
 pub mod pointer;
 pub mod value;
 pub mod wire;

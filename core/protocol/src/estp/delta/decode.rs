@@ -1,0 +1,146 @@
+//! Decoding a delta against the receiver's half. Nothing that the half shows is changed: that is what applying is for.
+
+use super::dictionary::ReadDictionary;
+use super::head::{Naming, read_author, read_step};
+use super::{Baseline, Delta, Ends, Incoming};
+use crate::estp::dot::{Author, AuthorIndex};
+use crate::estp::half::HalfPair;
+use crate::estp::state::{Birth, CellIndex, Version};
+use crate::limits;
+use crate::wire::{Kind, Malformed, Reader, read_payload};
+use std::fmt;
+
+/// Why a delta cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeltaError {
+    /// The bytes do not follow the format.
+    Malformed(Malformed),
+    /// It names a cell that this half does not have.
+    UnknownCell,
+    /// It holds a candidate of somebody who is no member of the Pair.
+    Stranger,
+    /// Its author has changed epochs more often than a half keeps track of.
+    TooManyEpochs,
+    /// It has more cells than [`limits::CANDIDATE_CELLS`].
+    TooManyCells,
+}
+
+impl From<Malformed> for DeltaError {
+    fn from(malformed: Malformed) -> DeltaError {
+        DeltaError::Malformed(malformed)
+    }
+}
+
+impl fmt::Display for DeltaError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DeltaError::Malformed(malformed) => write!(out, "a delta with a {malformed}"),
+            DeltaError::UnknownCell => out.write_str("a delta for a cell that was never told of"),
+            DeltaError::Stranger => out.write_str("a delta with a candidate of somebody who is no member"),
+            DeltaError::TooManyEpochs => out.write_str("a delta of one author epoch too many"),
+            DeltaError::TooManyCells => write!(out, "a delta of more than {} cells", limits::CANDIDATE_CELLS),
+        }
+    }
+}
+
+/// Reads all cells of a delta and moves the baseline on. New authors enter the half's table, and new paths its tree, as empty cells.
+///
+/// # Errors
+/// [`DeltaError`]; the link cannot go on then, since the two ends no longer agree on the baseline.
+pub fn decode(
+    bytes: &[u8],
+    half: &mut HalfPair,
+    slot: u64,
+    ends: Ends,
+    base: &mut Baseline,
+    dictionary: Option<&mut ReadDictionary>,
+) -> Result<Delta, DeltaError> {
+    let mut reader = Reader::new(bytes);
+    let mut delta = Delta::default();
+    let mut decoder = Decoder { half, slot, ends, base, dictionary, text: String::new() };
+    while !reader.is_empty() {
+        if delta.cells.len() == limits::CANDIDATE_CELLS {
+            return Err(DeltaError::TooManyCells);
+        }
+        delta.cells.push(decoder.cell(&mut reader)?);
+    }
+    Ok(delta)
+}
+
+struct Decoder<'d> {
+    half: &'d mut HalfPair,
+    slot: u64,
+    ends: Ends,
+    base: &'d mut Baseline,
+    dictionary: Option<&'d mut ReadDictionary>,
+    /// The last path that was written out.
+    text: String,
+}
+
+impl Decoder<'_> {
+    fn cell(&mut self, reader: &mut Reader<'_>) -> Result<Incoming, DeltaError> {
+        let head = reader.byte()?;
+        read_step(reader, self.base, head, &self.ends)?;
+        let author = self.author(self.base.author)?;
+        let naming = Naming::from_head(head);
+        let (cell, birth) = match naming {
+            Naming::Dictionary => (self.in_dictionary(reader)?, None),
+            Naming::SameBirth | Naming::Birth => {
+                let birth = self.birth(reader, naming)?;
+                (self.half.state().named(birth).ok_or(DeltaError::UnknownCell)?, Some(birth))
+            }
+            Naming::Path => {
+                let cell = self.at_path(reader)?;
+                (cell, Some(self.birth(reader, naming)?))
+            }
+        };
+        if naming != Naming::Dictionary
+            && let Some(dictionary) = &mut self.dictionary
+        {
+            dictionary.enter(self.slot, cell);
+        }
+        let value = read_payload(reader, Kind::from_bits(head & 15)?)?;
+        if value.as_ref().is_some_and(|value| !value.is_leaf()) {
+            return Err(Malformed("leaf").into());
+        }
+        let version = Version { value, stamp: self.base.stamp, author, number: self.base.number };
+        let context = self.base.author.is_none().then_some(self.base.context);
+        Ok(Incoming { cell, version, birth, context })
+    }
+
+    /// Two members: a candidate is one of theirs, in whatever epoch.
+    fn author(&mut self, author: Option<Author>) -> Result<AuthorIndex, DeltaError> {
+        let author = self.ends.expand(author);
+        if author.endpoint != self.ends.sender.endpoint && author.endpoint != self.ends.receiver.endpoint {
+            return Err(DeltaError::Stranger);
+        }
+        self.half.intern(author).ok_or(DeltaError::TooManyEpochs)
+    }
+
+    fn in_dictionary(&mut self, reader: &mut Reader<'_>) -> Result<CellIndex, DeltaError> {
+        let number = reader.varint()?;
+        self.dictionary.as_ref().and_then(|dictionary| dictionary.cell(self.slot, number)).ok_or(DeltaError::UnknownCell)
+    }
+
+    fn birth(&mut self, reader: &mut Reader<'_>, naming: Naming) -> Result<Birth, DeltaError> {
+        if naming != Naming::SameBirth {
+            let coded = reader.varint()?;
+            let author = if coded & 1 == 0 { None } else { read_author(reader, &self.ends)? };
+            self.base.birth = (author, coded >> 1);
+        }
+        let (author, number) = self.base.birth;
+        let place = u32::try_from(reader.varint()?).map_err(|_| Malformed("birth"))?;
+        Ok(Birth { author: self.author(author)?, number, place })
+    }
+
+    fn at_path(&mut self, reader: &mut Reader<'_>) -> Result<CellIndex, DeltaError> {
+        let shared = usize::try_from(reader.varint()?).map_err(|_| Malformed("path"))?;
+        let rest = reader.text(limits::PATH_BYTES)?;
+        if !self.text.is_char_boundary(shared) {
+            return Err(Malformed("path").into());
+        }
+        self.text.truncate(shared);
+        self.text.push_str(rest);
+        self.half.enter(&self.text).map_err(|_| Malformed("path").into())
+    }
+}

@@ -1,0 +1,67 @@
+//! The paths that were used on a link before: both ends number them in the order of their first use.
+//!
+//! An entry goes with the link. The dictionary is bounded; what comes after the bound is named by birth or path each time.
+
+use crate::estp::state::CellIndex;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+/// How many paths a link numbers in each direction.
+pub const ENTRIES: usize = 1 << 16;
+
+/// The sender's side: from cell to number.
+#[derive(Debug, Default)]
+pub struct WriteDictionary {
+    numbers: HashMap<(u64, CellIndex), u32, FixedState>,
+}
+
+impl WriteDictionary {
+    /// The number of a cell of the Pair in `slot`, if it was used before.
+    pub fn number(&self, slot: u64, cell: CellIndex) -> Option<u32> {
+        self.numbers.get(&(slot, cell)).copied()
+    }
+
+    /// The cell is used for the first time: it gets the next number, if there is one left.
+    pub fn enter(&mut self, slot: u64, cell: CellIndex) {
+        let next = self.numbers.len();
+        if next < ENTRIES {
+            self.numbers.insert((slot, cell), next as u32);
+        }
+    }
+
+    /// How many numbers are taken.
+    pub fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// Whether no number is taken.
+    pub fn is_empty(&self) -> bool {
+        self.numbers.is_empty()
+    }
+
+    /// Takes back the numbers from `len` on: what used them was not sent after all.
+    pub fn truncate(&mut self, len: usize) {
+        self.numbers.retain(|_, number| (*number as usize) < len);
+    }
+}
+
+/// The receiver's side: from number to cell.
+#[derive(Debug, Default)]
+pub struct ReadDictionary {
+    cells: Vec<(u64, CellIndex)>,
+}
+
+impl ReadDictionary {
+    /// The cell behind a number, if it belongs to the Pair in `slot`.
+    pub fn cell(&self, slot: u64, number: u64) -> Option<CellIndex> {
+        let &(owner, cell) = self.cells.get(usize::try_from(number).ok()?)?;
+        (owner == slot).then_some(cell)
+    }
+
+    /// The next number names this cell.
+    pub fn enter(&mut self, slot: u64, cell: CellIndex) {
+        if self.cells.len() < ENTRIES {
+            self.cells.push((slot, cell));
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Encoding what a peer lacks.
+
+use super::dictionary::WriteDictionary;
+use super::head::{Naming, put_author, put_step};
+use super::{Baseline, CandidateHead, Ends, WireBirth};
+use crate::estp::half::HalfPair;
+use crate::estp::state::{Birth, CellIndex, Version};
+use crate::wire::{kind_of, put_payload, put_varint};
+
+/// Which cells go into a delta.
+#[derive(Clone, Copy, Debug)]
+pub struct Cut {
+    /// Cells that arrived after this number.
+    pub after: u64,
+    /// Of the receiver's own candidates only those above this number of its current epoch: it lost them in a crash.
+    pub receiver_durable: u64,
+    /// Cells whose birth the receiver knows: those of the sender's current epoch up to this number.
+    pub receiver_holds: u64,
+}
+
+/// What the sender of a link knows in common with the receiver.
+#[derive(Debug)]
+pub struct Encoder<'l> {
+    /// The two ends.
+    pub ends: Ends,
+    /// Where the last delta ended.
+    pub base: Baseline,
+    /// Paths used before; `None` for a delta that has to stand alone because it travels in parts.
+    pub dictionary: Option<&'l mut WriteDictionary>,
+}
+
+/// Appends the cells of the cut and returns how many there are. `slot` is the Pair's number between the two endpoints.
+pub fn encode(encoder: &mut Encoder<'_>, half: &HalfPair, slot: u64, cut: Cut, out: &mut Vec<u8>) -> usize {
+    let mut texts = Texts::default();
+    let mut count = 0;
+    for cell in half.state().after(cut.after) {
+        let Some(version) = half.state().version(cell) else { continue };
+        if is_for_receiver(half, version, encoder.ends, cut) {
+            put_cell(encoder, half, slot, cell, version, cut, &mut texts, out);
+            count += 1;
+        }
+    }
+    count
+}
+
+/// What came from the receiver does not go back to it, unless it has lost it.
+fn is_for_receiver(half: &HalfPair, version: &Version, ends: Ends, cut: Cut) -> bool {
+    half.vector().author(version.author) != ends.receiver || version.number > cut.receiver_durable
+}
+
+/// The last path that was written out, and a buffer for the next one.
+#[derive(Debug, Default)]
+struct Texts {
+    last: String,
+    next: String,
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the parts of one cell, each from another place; a struct of them would be built for every cell"
+)]
+fn put_cell(
+    encoder: &mut Encoder<'_>,
+    half: &HalfPair,
+    slot: u64,
+    cell: CellIndex,
+    version: &Version,
+    cut: Cut,
+    texts: &mut Texts,
+    out: &mut Vec<u8>,
+) {
+    let at = out.len();
+    out.push(0);
+    let author = encoder.ends.shorten(half.vector().author(version.author));
+    let context = match author {
+        None => context_of(half, version.number, encoder.ends),
+        Some(_) => encoder.base.context,
+    };
+    let head = CandidateHead { author, number: version.number, stamp: version.stamp, context };
+    let step = put_step(out, &mut encoder.base, head, &encoder.ends);
+    let naming = put_name(encoder, half, slot, cell, cut, texts, out);
+    out[at] = kind_of(version.value.as_ref()) as u8 | (naming as u8) << 4 | (step as u8) << 6;
+    put_payload(out, version.value.as_ref());
+}
+
+/// Up to which of the receiver's numbers an own candidate had seen.
+fn context_of(half: &HalfPair, number: u64, ends: Ends) -> u64 {
+    half.vector().index_of(ends.receiver).map_or(0, |receiver| half.contexts().seen_at(number, receiver))
+}
+
+fn put_name(
+    encoder: &mut Encoder<'_>,
+    half: &HalfPair,
+    slot: u64,
+    cell: CellIndex,
+    cut: Cut,
+    texts: &mut Texts,
+    out: &mut Vec<u8>,
+) -> Naming {
+    if let Some(number) = encoder.dictionary.as_ref().and_then(|dictionary| dictionary.number(slot, cell)) {
+        put_varint(out, number.into());
+        return Naming::Dictionary;
+    }
+    if let Some(dictionary) = &mut encoder.dictionary {
+        dictionary.enter(slot, cell);
+    }
+    let birth = wire_birth(half, half.state().birth(cell), encoder.ends);
+    if is_known(birth, encoder.ends, cut) {
+        let same = encoder.base.birth == (birth.author, birth.number);
+        encoder.base.birth = (birth.author, birth.number);
+        if same {
+            put_varint(out, birth.place.into());
+            return Naming::SameBirth;
+        }
+        put_birth(out, birth, encoder.ends);
+        return Naming::Birth;
+    }
+    texts.next.clear();
+    half.state().write_path(cell, &mut texts.next);
+    put_text(out, &texts.last, &texts.next);
+    std::mem::swap(&mut texts.last, &mut texts.next);
+    put_birth(out, birth, encoder.ends);
+    encoder.base.birth = (birth.author, birth.number);
+    Naming::Path
+}
+
+fn wire_birth(half: &HalfPair, birth: Birth, ends: Ends) -> WireBirth {
+    WireBirth { author: ends.shorten(half.vector().author(birth.author)), number: birth.number, place: birth.place }
+}
+
+fn is_known(birth: WireBirth, ends: Ends, cut: Cut) -> bool {
+    match birth.author {
+        None => birth.number <= cut.receiver_holds,
+        Some(author) => author == ends.receiver && birth.number <= cut.receiver_durable,
+    }
+}
+
+fn put_birth(out: &mut Vec<u8>, birth: WireBirth, ends: Ends) {
+    match birth.author {
+        None => put_varint(out, birth.number << 1),
+        Some(_) => {
+            put_varint(out, birth.number << 1 | 1);
+            put_author(out, birth.author, &ends);
+        }
+    }
+    put_varint(out, birth.place.into());
+}
+
+/// A path: how many bytes it shares with the last one written out, and the rest.
+fn put_text(out: &mut Vec<u8>, last: &str, next: &str) {
+    let mut shared = last.bytes().zip(next.bytes()).take_while(|(a, b)| a == b).count();
+    while !next.is_char_boundary(shared) || !last.is_char_boundary(shared) {
+        shared -= 1;
+    }
+    put_varint(out, shared as u64);
+    put_varint(out, (next.len() - shared) as u64);
+    out.extend_from_slice(&next.as_bytes()[shared..]);
+}

@@ -1,0 +1,83 @@
+//! What observers are told.
+
+use crate::estp::lifecycle::{self, Lifecycle};
+use crate::etcp::EndpointId;
+use crate::value::Value;
+use std::sync::Arc;
+
+/// A leaf changed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// Counts the changes of this half from 1, without gaps, since it was opened.
+    pub seq: u64,
+    /// Where, as JSON Pointer.
+    pub path: Arc<str>,
+    /// What it is now; `None` if it was deleted.
+    pub value: Option<Value>,
+    /// Who wrote it.
+    pub origin: EndpointId,
+    /// The arrival number of the write or delta that it came with. Changes of one candidate share it.
+    pub number: u64,
+}
+
+/// The lifecycle of the half took a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// The `seq` of the last change before it.
+    pub after_seq: u64,
+    /// The facts before.
+    pub from: Lifecycle,
+    /// The facts now.
+    pub to: Lifecycle,
+}
+
+impl Transition {
+    /// The lifecycle names before and now; they can be equal when facts changed behind one name.
+    pub fn names(&self) -> (lifecycle::Name, lifecycle::Name) {
+        (self.from.name(), self.to.name())
+    }
+}
+
+/// Collects changes and transitions while somebody observes. Counting goes on when nobody does.
+#[derive(Debug, Default)]
+pub(super) struct Observed {
+    pub(super) watching: bool,
+    pub(super) seq: u64,
+    pub(super) changes: Vec<Change>,
+    pub(super) transitions: Vec<Transition>,
+}
+
+impl Observed {
+    pub(super) fn transition(&mut self, from: Lifecycle, to: Lifecycle) {
+        if self.watching {
+            self.transitions.push(Transition { after_seq: self.seq, from, to });
+        }
+    }
+}
+
+impl super::HalfPair {
+    /// Whether changes and transitions are collected for [`HalfPair::take_changes`](super::HalfPair::take_changes).
+    pub fn watch(&mut self, watching: bool) {
+        self.observed.watching = watching;
+    }
+
+    /// Whether somebody observes.
+    pub fn is_watched(&self) -> bool {
+        self.observed.watching
+    }
+
+    /// The `seq` of the last change.
+    pub fn seq(&self) -> u64 {
+        self.observed.seq
+    }
+
+    /// The changes since the last call, in the order of their `seq`.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.observed.changes)
+    }
+
+    /// The transitions since the last call, in order.
+    pub fn take_transitions(&mut self) -> Vec<Transition> {
+        std::mem::take(&mut self.observed.transitions)
+    }
+}

@@ -1,0 +1,62 @@
+//! What is settled: durable on both sides.
+
+use super::HalfPair;
+use crate::estp::lifecycle::{Event, PendingFact};
+
+/// How far the two halves have got, as far as this one knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Horizon {
+    /// Up to which of my numbers my ledger is durable.
+    pub durable_here: u64,
+    /// Up to which of my numbers the peer holds everything durably.
+    pub peer_holds: u64,
+    /// Up to which of its own numbers the peer's ledger is durable.
+    pub peer_durable: u64,
+}
+
+impl HalfPair {
+    /// Draws the conclusions from a horizon: own candidates settle when both sides hold them durably, and so do the peer's.
+    ///
+    /// Returns whether the half is now settled altogether.
+    pub fn settle(&mut self, horizon: Horizon) -> bool {
+        let pending = self.lifecycle.pending;
+        if pending.local() && self.local_is_settled(horizon) {
+            self.on(Event::LocalSettled);
+        }
+        if pending.remote() && self.remote_is_settled(horizon) {
+            self.on(Event::RemoteSettled);
+        }
+        self.contexts.forget_up_to(horizon.peer_holds);
+        let settled = self.lifecycle.pending == PendingFact::Clean;
+        if settled && pending != PendingFact::Clean {
+            self.settled_count += 1;
+        }
+        settled
+    }
+
+    /// Whether a candidate of this side is settled.
+    pub fn is_settled(&self, number: u64, horizon: Horizon) -> bool {
+        let peer_holds = if self.peer.is_some() { horizon.peer_holds } else { u64::MAX };
+        number <= horizon.durable_here.min(peer_holds)
+    }
+
+    fn local_is_settled(&self, horizon: Horizon) -> bool {
+        self.is_settled(self.vector.seen(self.me).number, horizon)
+    }
+
+    fn remote_is_settled(&self, horizon: Horizon) -> bool {
+        let remote = self.vector.entries().iter().filter(|seen| Some(seen.author.endpoint) == self.peer);
+        let last = remote.map(|seen| seen.number).max().unwrap_or(0);
+        self.last_remote_arrival <= horizon.durable_here && last <= horizon.peer_durable
+    }
+
+    /// A collapse was asked for: what is pending now is being settled.
+    pub fn collapse_begun(&mut self) {
+        self.on(Event::CollapseBegun);
+    }
+
+    /// The collapse ended, settled or out of time.
+    pub fn collapse_done(&mut self) {
+        self.on(Event::CollapseDone);
+    }
+}

@@ -1,0 +1,252 @@
+//! Writing: a list of operations becomes one candidate, at once, in all or none.
+
+use super::HalfPair;
+use super::change::Change;
+use crate::estp::candidate::{self, Action, Operation, WriteError};
+use crate::estp::dot::Dot;
+use crate::estp::feed::Issue;
+use crate::estp::lifecycle::{Event, LinkFact, PhaseFact};
+use crate::estp::stamp::Stamp;
+use crate::estp::state::{Birth, CellIndex, ROOT, Version};
+use crate::pointer;
+use crate::value::{Object, Value};
+
+/// A candidate that was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its name.
+    pub dot: Dot,
+    /// Its stamp.
+    pub stamp: Stamp,
+    /// How many cells it set or removed.
+    pub cells: usize,
+}
+
+/// The candidate being written.
+struct Draft {
+    issue: Issue,
+    place: u32,
+}
+
+impl HalfPair {
+    /// Writes one candidate. `issue` is asked for a number and a stamp once everything has been checked.
+    ///
+    /// # Errors
+    /// [`WriteError`] for the first operation that cannot be done; then nothing was changed and no number taken.
+    pub fn write(&mut self, operations: &[Operation<'_>], issue: impl FnOnce() -> Issue) -> Result<Written, WriteError> {
+        self.check(operations)?;
+        let mut draft = Draft { issue: issue(), place: 0 };
+        for operation in operations {
+            let cell = self.enter_checked(operation.path);
+            match &operation.action {
+                Action::Set(value) => self.put(&mut draft, cell, value),
+                Action::Delete => self.remove_below(&mut draft, cell),
+            }
+        }
+        Ok(self.finish(&draft))
+    }
+
+    fn check(&self, operations: &[Operation<'_>]) -> Result<(), WriteError> {
+        if self.lifecycle.link == LinkFact::Closed || self.lifecycle.phase == PhaseFact::Failed {
+            let state = if self.lifecycle.link == LinkFact::Closed { "closed" } else { "failed" };
+            return Err(WriteError::NotOpen { state });
+        }
+        if operations.is_empty() {
+            return Err(WriteError::Empty);
+        }
+        for operation in operations {
+            candidate::check(operation)?;
+            self.check_against_state(operation)?;
+        }
+        if operations.len() > 1 { candidate::check_apart(operations) } else { Ok(()) }
+    }
+
+    fn check_against_state(&self, operation: &Operation<'_>) -> Result<(), WriteError> {
+        let mut at = Some(ROOT);
+        for key in pointer::keys(operation.path).into_iter().flatten().flatten() {
+            if let Some(cell) = at
+                && let Some(value) = self.state.shown(cell)
+                && !matches!(value, Value::Object(_))
+            {
+                return Err(self.obstacle(operation.path));
+            }
+            at = at.and_then(|cell| self.state.child(cell, &key));
+        }
+        let nothing_there = || at.is_none_or(|cell| self.state.live_below(cell).is_empty());
+        match operation.action {
+            Action::Delete if nothing_there() => Err(WriteError::NothingThere { path: operation.path.to_owned() }),
+            _ => Ok(()),
+        }
+    }
+
+    fn obstacle(&self, path: &str) -> WriteError {
+        let keys: Vec<_> = pointer::keys(path).into_iter().flatten().flatten().collect();
+        match self.state.obstacle(keys.iter().map(AsRef::as_ref)) {
+            Some(obstacle) => WriteError::Obstacle { path: path.to_owned(), obstacle },
+            None => WriteError::NothingThere { path: path.to_owned() },
+        }
+    }
+
+    /// The cell of a path that [`HalfPair::check`] has found well formed.
+    fn enter_checked(&mut self, path: &str) -> CellIndex {
+        let mut at = ROOT;
+        for key in pointer::keys(path).into_iter().flatten().flatten() {
+            at = self.state.enter_child(at, &key);
+        }
+        at
+    }
+
+    fn put(&mut self, draft: &mut Draft, cell: CellIndex, value: &Value) {
+        let replaces_members = self.state.has_members(cell);
+        match value {
+            Value::Object(members) if !members.is_empty() => {
+                self.put_members(draft, cell, members);
+                self.remove_unwritten(draft, cell);
+            }
+            leaf => {
+                self.set_cell(draft, cell, Some(leaf.clone()));
+                if replaces_members {
+                    self.remove_unwritten(draft, cell);
+                }
+            }
+        }
+    }
+
+    fn put_members(&mut self, draft: &mut Draft, cell: CellIndex, members: &Object) {
+        for (key, value) in members {
+            let child = self.state.enter_child(cell, key);
+            match value {
+                Value::Object(members) if !members.is_empty() => self.put_members(draft, child, members),
+                leaf => self.set_cell(draft, child, Some(leaf.clone())),
+            }
+        }
+    }
+
+    /// Observed-replace: what this half can see at and below the cell and did not write with this candidate goes.
+    fn remove_unwritten(&mut self, draft: &mut Draft, cell: CellIndex) {
+        let me = self.me;
+        let is_new = |version: &Version| version.author == me && version.number == draft.issue.number;
+        let mut old = self.state.live_below(cell);
+        old.retain(|&cell| !self.state.version(cell).is_some_and(is_new));
+        for cell in old {
+            self.set_cell(draft, cell, None);
+        }
+    }
+
+    fn remove_below(&mut self, draft: &mut Draft, cell: CellIndex) {
+        for cell in self.state.live_below(cell) {
+            self.set_cell(draft, cell, None);
+        }
+    }
+
+    fn set_cell(&mut self, draft: &mut Draft, cell: CellIndex, value: Option<Value>) {
+        let Issue { number, stamp } = draft.issue;
+        let birth = Birth { author: self.me, number, place: draft.place };
+        draft.place += 1;
+        self.state.set(cell, Version { value, stamp, author: self.me, number }, number, birth);
+        self.note_change(cell, number);
+    }
+
+    /// Counts a change, and keeps it if somebody observes.
+    pub(super) fn note_change(&mut self, cell: CellIndex, number: u64) {
+        self.observed.seq += 1;
+        if !self.observed.watching {
+            return;
+        }
+        let mut path = String::new();
+        self.state.write_path(cell, &mut path);
+        let author = self.state.version(cell).map_or(self.me, |version| version.author);
+        self.observed.changes.push(Change {
+            seq: self.observed.seq,
+            path: path.into(),
+            value: self.state.live(cell).cloned(),
+            origin: self.vector.author(author).endpoint,
+            number,
+        });
+    }
+
+    fn finish(&mut self, draft: &Draft) -> Written {
+        let Issue { number, stamp } = draft.issue;
+        for (index, seen) in self.vector.entries().iter().enumerate() {
+            let author = crate::estp::dot::AuthorIndex(index as u16);
+            if author != self.me && seen.number > 0 {
+                self.contexts.note(number, author, seen.number);
+            }
+        }
+        self.vector.advance(self.me, number, stamp);
+        self.on(Event::LocalCandidate);
+        Written { dot: Dot { author: self.me(), number }, stamp, cells: draft.place as usize }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Code;
+    use crate::estp::dot::Author;
+    use crate::etcp::EndpointId;
+
+    fn half() -> HalfPair {
+        HalfPair::new(Author { endpoint: EndpointId::from_bytes([1; 16]), epoch: 1 }, None, 0)
+    }
+
+    fn write(half: &mut HalfPair, operations: &[Operation<'_>]) -> Result<usize, WriteError> {
+        let number = half.state().last_arrival() + 1;
+        half.write(operations, || Issue { number, stamp: Stamp::new(number, 0) }).map(|written| written.cells)
+    }
+
+    fn show(half: &HalfPair) -> String {
+        half.read("").unwrap().unwrap().to_string()
+    }
+
+    #[test]
+    fn an_object_replaces_what_the_writer_could_see() {
+        let mut half = half();
+        write(&mut half, &[Operation::set("", Value::object([("a", 1i64), ("b", 2)]))]).unwrap();
+        let cells = write(&mut half, &[Operation::set("", Value::object([("b", 3i64), ("c", 4)]))]).unwrap();
+        assert_eq!((show(&half).as_str(), cells), (r#"{"b": 3, "c": 4}"#, 3));
+        write(&mut half, &[Operation::set("/b", Value::object([("x", 5i64)]))]).unwrap();
+        assert_eq!(show(&half), r#"{"b": {"x": 5}, "c": 4}"#);
+        write(&mut half, &[Operation::set("/b", 6i64)]).unwrap();
+        assert_eq!(show(&half), r#"{"b": 6, "c": 4}"#);
+        write(&mut half, &[Operation::set("", "whole")]).unwrap();
+        assert_eq!(show(&half), r#""whole""#);
+    }
+
+    #[test]
+    fn an_empty_object_stays_when_its_members_are_gone() {
+        let mut half = half();
+        write(&mut half, &[Operation::set("/o", Value::empty_object())]).unwrap();
+        write(&mut half, &[Operation::set("/o/m", 1i64)]).unwrap();
+        write(&mut half, &[Operation::delete("/o/m")]).unwrap();
+        assert_eq!(show(&half), r#"{"o": {}}"#);
+        write(&mut half, &[Operation::delete("/o")]).unwrap();
+        assert_eq!(show(&half), "{}");
+    }
+
+    #[test]
+    fn a_refused_operation_changes_nothing_of_its_candidate() {
+        let mut half = half();
+        write(&mut half, &[Operation::set("/a", 1i64)]).unwrap();
+        let refused = |half: &mut HalfPair, operations: &[Operation<'_>]| write(half, operations).unwrap_err().code();
+        assert_eq!(refused(&mut half, &[Operation::set("/b", 1i64), Operation::set("/a/x", 2i64)]), Code::Type);
+        assert_eq!(refused(&mut half, &[Operation::set("/b", 1i64), Operation::delete("/zz")]), Code::NotFound);
+        assert_eq!(refused(&mut half, &[Operation::set("/b", 1i64), Operation::set("/b/c", 1i64)]), Code::Invalid);
+        assert_eq!(refused(&mut half, &[]), Code::Invalid);
+        assert_eq!(show(&half), r#"{"a": 1}"#);
+        half.close();
+        assert_eq!(refused(&mut half, &[Operation::set("/a", 1i64)]), Code::Closed);
+    }
+
+    #[test]
+    fn changes_are_counted_and_kept_while_observed() {
+        let mut half = half();
+        write(&mut half, &[Operation::set("/a", 1i64)]).unwrap();
+        half.watch(true);
+        write(&mut half, &[Operation::set("/a~1b", 2i64), Operation::delete("/a")]).unwrap();
+        let changes = half.take_changes();
+        let told: Vec<_> = changes.iter().map(|change| (change.seq, &*change.path, change.value.is_some())).collect();
+        assert_eq!(told, [(2, "/a~1b", true), (3, "/a", false)]);
+        assert!(half.take_changes().is_empty());
+    }
+}

@@ -1,0 +1,125 @@
+//! Stamps and the clock that gives them.
+
+use std::fmt;
+
+/// Physical time in the upper 48 bits (ms since 1970), a counter in the lower 16.
+///
+/// A hybrid logical clock after Kulkarni, Demirbas, Madappa, Avva and Leone, "Logical Physical Clocks" (2014): it stays close to the wall
+/// clock, never goes back, and is above every stamp that its owner has applied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stamp(u64);
+
+impl Stamp {
+    /// Before every stamp that a clock gives.
+    pub const ZERO: Stamp = Stamp(0);
+    /// After every stamp.
+    pub const MAX: Stamp = Stamp(u64::MAX);
+
+    /// The stamp of a time and a counter. Times beyond 48 bits (the year 10889) are cut to the largest.
+    pub const fn new(ms: u64, counter: u16) -> Stamp {
+        let ms = if ms >> 48 == 0 { ms } else { (1 << 48) - 1 };
+        Stamp(ms << 16 | counter as u64)
+    }
+
+    /// Milliseconds since 1970.
+    pub const fn ms(self) -> u64 {
+        self.0 >> 16
+    }
+
+    /// How many stamps of the same millisecond came before.
+    pub const fn counter(self) -> u16 {
+        self.0 as u16
+    }
+
+    /// The 64 bits, as stored.
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// The stamp of these bits.
+    pub const fn from_bits(bits: u64) -> Stamp {
+        Stamp(bits)
+    }
+
+    /// The next larger stamp: the counter goes up, and over into the milliseconds when it is full.
+    pub const fn next(self) -> Stamp {
+        Stamp(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}.{}", self.ms(), self.counter())
+    }
+}
+
+/// The clock of one endpoint. It reads no time of its own.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    last: Stamp,
+    ceiling: Stamp,
+}
+
+impl Clock {
+    /// Goes on above `last`: the durable ceiling of the run before, or zero for a new ledger.
+    pub fn after(last: Stamp) -> Clock {
+        Clock { last, ceiling: Stamp::ZERO }
+    }
+
+    /// The last stamp given or applied.
+    pub fn last(&self) -> Stamp {
+        self.last
+    }
+
+    /// A stamp above all that were given or applied before, at `now_ms` if the clock has not run ahead of it.
+    pub fn tick(&mut self, now_ms: u64) -> Stamp {
+        self.last = self.last.next().max(Stamp::new(now_ms, 0));
+        self.last
+    }
+
+    /// Takes note of a stamp that was applied.
+    pub fn observe(&mut self, stamp: Stamp) {
+        self.last = self.last.max(stamp);
+    }
+
+    /// Up to where stamps may leave this process: a restart goes on above it.
+    pub fn ceiling(&self) -> Stamp {
+        self.ceiling
+    }
+
+    /// The ceiling is durable.
+    pub fn raise_ceiling(&mut self, ceiling: Stamp) {
+        self.ceiling = self.ceiling.max(ceiling);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stamps_rise_whatever_the_wall_clock_does() {
+        let mut clock = Clock::after(Stamp::ZERO);
+        let stamps: Vec<Stamp> = [5, 5, 9, 3, 0, 10].map(|ms| clock.tick(ms)).into();
+        assert!(stamps.is_sorted_by(|a, b| a < b), "{stamps:?}");
+        assert_eq!(stamps[1], Stamp::new(5, 1));
+        assert_eq!(stamps[3], Stamp::new(9, 1));
+    }
+
+    #[test]
+    fn the_counter_goes_over_into_the_milliseconds() {
+        assert_eq!(Stamp::new(5, u16::MAX).next(), Stamp::new(6, 0));
+    }
+
+    #[test]
+    fn what_was_applied_is_below_what_is_given() {
+        let mut clock = Clock::after(Stamp::ZERO);
+        clock.observe(Stamp::new(1000, 7));
+        assert_eq!(clock.tick(10), Stamp::new(1000, 8));
+    }
+
+    #[test]
+    fn times_beyond_the_range_are_cut() {
+        assert_eq!(Stamp::new(u64::MAX, 3).ms(), (1 << 48) - 1);
+    }
+}
