@@ -37,9 +37,7 @@ pub struct Arguments {
 impl Arguments {
     /// The words as they were typed.
     pub fn new(words: &[String]) -> Self {
-        Self {
-            words: words.to_vec(),
-        }
+        Self { words: words.to_vec() }
     }
 
     /// The arguments as a test writes them.
@@ -56,14 +54,31 @@ impl Arguments {
         before != self.words.len()
     }
 
+    /// Takes `--name VALUE` or `--name=VALUE`.
+    ///
+    /// # Errors
+    /// A message, if nothing stands behind the name.
+    pub fn value(&mut self, name: &str) -> Result<Option<String>, String> {
+        let assigned = format!("{name}=");
+        let Some(index) = self.words.iter().position(|word| word == name || word.starts_with(&assigned)) else {
+            return Ok(None);
+        };
+        let word = self.words.remove(index);
+        if let Some(value) = word.strip_prefix(&assigned) {
+            return Ok(Some(value.to_owned()));
+        }
+        if index == self.words.len() || self.words[index].starts_with("--") {
+            return Err(format!("`{name}` needs a value"));
+        }
+        Ok(Some(self.words.remove(index)))
+    }
+
     /// Refuses what no call has taken.
     pub fn finish(self, known: &[&str]) -> Result<(), String> {
         let Some(word) = self.words.first() else {
             return Ok(());
         };
-        let guess = nearest(word, known)
-            .map(|guess| format!(" Did you mean `{guess}`?"))
-            .unwrap_or_default();
+        let guess = nearest(word, known).map(|guess| format!(" Did you mean `{guess}`?")).unwrap_or_default();
         Err(format!("`{word}` is not understood.{guess}"))
     }
 }
@@ -82,9 +97,20 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_refused() {
-        let mut arguments = Arguments::new(&["--chekc".into()]);
+        let mut arguments = Arguments::for_test(&["--chekc"]);
         assert!(!arguments.flag("--check"));
         let message = arguments.finish(&["--check"]).unwrap_err();
         assert!(message.contains("Did you mean `--check`?"), "{message}");
+    }
+
+    #[test]
+    fn values_are_taken_in_both_ways_of_writing() {
+        let mut arguments = Arguments::for_test(&["--a", "1", "--b=2", "--c", "--d"]);
+        assert_eq!(arguments.value("--a"), Ok(Some("1".to_owned())));
+        assert_eq!(arguments.value("--b"), Ok(Some("2".to_owned())));
+        assert!(arguments.value("--c").is_err());
+        assert_eq!(arguments.value("--e"), Ok(None));
+        assert!(arguments.flag("--d"));
+        assert_eq!(arguments.finish(&[]), Ok(()));
     }
 }

@@ -1,7 +1,7 @@
 //! The list of commands and their help.
 
 use crate::arguments::{Arguments, Done, nearest};
-use crate::{generate, tidy};
+use crate::{generate, test, tidy};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -14,12 +14,8 @@ struct Command {
 }
 
 const COMMANDS: &[Command] = &[
-    Command {
-        name: "tidy",
-        summary: "check the rules of style and structure",
-        help: tidy::HELP,
-        run: tidy::command,
-    },
+    Command { name: "test", summary: "run every test", help: test::HELP, run: test::command },
+    Command { name: "tidy", summary: "check the rules of style and structure", help: tidy::HELP, run: tidy::command },
     Command {
         name: "generate",
         summary: "write the files that are made from ffi/errors.toml",
@@ -74,10 +70,7 @@ fn help(name: Option<&String>) -> ExitCode {
 }
 
 fn page(command: &Command) -> String {
-    format!(
-        "cargo xtask {}: {}\n\n{}",
-        command.name, command.summary, command.help
-    )
+    format!("cargo xtask {}: {}\n\n{}", command.name, command.summary, command.help)
 }
 
 fn overview() -> String {
@@ -90,13 +83,8 @@ fn overview() -> String {
 
 fn unknown(name: &str) -> String {
     let names: Vec<&str> = COMMANDS.iter().map(|command| command.name).collect();
-    let guess = nearest(name, &names)
-        .map(|guess| format!(" Did you mean `{guess}`?"))
-        .unwrap_or_default();
-    format!(
-        "xtask: there is no command `{name}`.{guess}\n\n{}",
-        overview()
-    )
+    let guess = nearest(name, &names).map(|guess| format!(" Did you mean `{guess}`?")).unwrap_or_default();
+    format!("xtask: there is no command `{name}`.{guess}\n\n{}", overview())
 }
 
 #[cfg(test)]

@@ -32,9 +32,7 @@ impl Entry {
 pub fn capitalised(word: &str) -> String {
     let mut letters = word.chars();
     match letters.next() {
-        Some(first) => {
-            first.to_ascii_uppercase().to_string() + &letters.as_str().to_ascii_lowercase()
-        }
+        Some(first) => first.to_ascii_uppercase().to_string() + &letters.as_str().to_ascii_lowercase(),
         None => String::new(),
     }
 }
@@ -45,20 +43,12 @@ pub fn capitalised(word: &str) -> String {
 /// A message that names the entry, if the text is not TOML, a field is missing or of the wrong kind, a name or number is used
 /// twice, a number is not negative, or a fault is not one of [`FAULTS`].
 pub fn read(text: &str) -> Result<Vec<Entry>, String> {
-    let table: Table = text
-        .parse()
-        .map_err(|error| format!("ffi/errors.toml: {error}"))?;
-    let list = table
-        .get("error")
-        .and_then(|list| list.as_array())
-        .ok_or("ffi/errors.toml has no [[error]] entry")?;
+    let table: Table = text.parse().map_err(|error| format!("ffi/errors.toml: {error}"))?;
+    let list = table.get("error").and_then(|list| list.as_array()).ok_or("ffi/errors.toml has no [[error]] entry")?;
     let entries = list
         .iter()
         .enumerate()
-        .map(|(index, value)| {
-            entry(value)
-                .map_err(|problem| format!("ffi/errors.toml, entry {}: {problem}", index + 1))
-        })
+        .map(|(index, value)| entry(value).map_err(|problem| format!("ffi/errors.toml, entry {}: {problem}", index + 1)))
         .collect::<Result<Vec<_>, _>>()?;
     unique(&entries)?;
     Ok(entries)
@@ -79,27 +69,13 @@ fn entry(value: &toml::Value) -> Result<Entry, String> {
         .and_then(|number| i32::try_from(number).ok())
         .filter(|number| *number < 0)
         .ok_or("`number` must be a negative 32-bit integer")?;
-    let entry = Entry {
-        name: text("name")?,
-        number,
-        fault: text("fault")?,
-        what: text("what")?,
-        advice: text("advice")?,
-    };
-    let upper =
-        |letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_';
-    if !entry
-        .name
-        .starts_with(|letter: char| letter.is_ascii_uppercase())
-        || !entry.name.chars().all(upper)
-    {
+    let entry = Entry { name: text("name")?, number, fault: text("fault")?, what: text("what")?, advice: text("advice")? };
+    let upper = |letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_';
+    if !entry.name.starts_with(|letter: char| letter.is_ascii_uppercase()) || !entry.name.chars().all(upper) {
         return Err(format!("the name `{}` must be UPPER_CASE", entry.name));
     }
     if !FAULTS.contains(&entry.fault.as_str()) {
-        return Err(format!(
-            "the fault `{}` must be one of {FAULTS:?}",
-            entry.fault
-        ));
+        return Err(format!("the fault `{}` must be one of {FAULTS:?}", entry.fault));
     }
     Ok(entry)
 }
@@ -122,9 +98,7 @@ mod tests {
     use super::*;
 
     fn text(name: &str, number: i32, fault: &str) -> String {
-        format!(
-            "[[error]]\nname = \"{name}\"\nnumber = {number}\nfault = \"{fault}\"\nwhat = \"W.\"\nadvice = \"A.\"\n"
-        )
+        format!("[[error]]\nname = \"{name}\"\nnumber = {number}\nfault = \"{fault}\"\nwhat = \"W.\"\nadvice = \"A.\"\n")
     }
 
     #[test]

@@ -8,11 +8,15 @@
 //! | `generate` | the files that are made from it |
 //! | `tree` | the repository as text, syntax and crates |
 //! | `tidy` | the rules of style and structure |
+//! | `process` | running other programs |
+//! | `test` | the steps of the test command |
 
 mod arguments;
 mod commands;
 mod errors;
 mod generate;
+mod process;
+mod test;
 mod tidy;
 mod tree;
 

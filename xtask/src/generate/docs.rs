@@ -18,14 +18,7 @@ network), the *data* (what is stored), or nobody but us (*bug*).
 |---:|---|---|---|---|\n"
     );
     for entry in entries {
-        text += &format!(
-            "| {} | `{}` | {} | {} | {} |\n",
-            entry.number,
-            entry.name,
-            entry.fault,
-            cell(&entry.what),
-            cell(&entry.advice)
-        );
+        text += &format!("| {} | `{}` | {} | {} | {} |\n", entry.number, entry.name, entry.fault, cell(&entry.what), cell(&entry.advice));
     }
     text
 }

@@ -44,13 +44,10 @@ pub fn command(root: &Path, mut arguments: Arguments) -> Done {
 /// The files that differ from what they should hold, with the text that they should hold.
 pub fn stale(root: &Path) -> Result<Vec<(&'static str, String)>, String> {
     let source = root.join("ffi/errors.toml");
-    let text =
-        fs::read_to_string(&source).map_err(|error| format!("{}: {error}", source.display()))?;
+    let text = fs::read_to_string(&source).map_err(|error| format!("{}: {error}", source.display()))?;
     let entries = errors::read(&text)?;
     let fresh = files(&entries).into_iter();
-    Ok(fresh
-        .filter(|(path, text)| fs::read_to_string(root.join(path)).ok().as_ref() != Some(text))
-        .collect())
+    Ok(fresh.filter(|(path, text)| fs::read_to_string(root.join(path)).ok().as_ref() != Some(text)).collect())
 }
 
 fn files(entries: &[Entry]) -> Vec<(&'static str, String)> {
@@ -82,19 +79,13 @@ mod tests {
             what: "It says \"no\" | or not.".into(),
             advice: "Ask \\ again.".into(),
         };
-        vec![
-            entry("NOT_FOUND", -9, "caller"),
-            entry("TIMEOUT", -15, "environment"),
-        ]
+        vec![entry("NOT_FOUND", -9, "caller"), entry("TIMEOUT", -15, "environment")]
     }
 
     #[test]
     fn every_file_says_that_it_is_generated_and_names_every_error() {
         for (path, text) in files(&entries()) {
-            assert!(
-                text.lines().take(3).any(|line| line.contains(HEADER)),
-                "{path}"
-            );
+            assert!(text.lines().take(3).any(|line| line.contains(HEADER)), "{path}");
             for word in ["-9", "-15"] {
                 assert!(text.contains(word), "{path} lacks {word}");
             }

@@ -39,11 +39,7 @@ pub fn render(entries: &[Entry]) -> String {
 }
 
 fn class(entry: &Entry) -> String {
-    let built_in = BUILT_IN
-        .iter()
-        .find(|(name, _)| *name == entry.name)
-        .map(|(_, class)| format!(", {class}"))
-        .unwrap_or_default();
+    let built_in = BUILT_IN.iter().find(|(name, _)| *name == entry.name).map(|(_, class)| format!(", {class}")).unwrap_or_default();
     format!(
         "\n\nclass {}(SpookError{built_in}):
     {}

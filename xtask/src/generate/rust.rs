@@ -5,12 +5,7 @@ use crate::errors::{Entry, FAULTS, capitalised};
 
 /// The text of `core/protocol/src/error/code.rs`, as rustfmt leaves it.
 pub fn render(entries: &[Entry]) -> String {
-    format!(
-        "// {HEADER}\n\n//! The permanent error codes.\n\n{}\n{}\n{}",
-        fault(),
-        code(entries),
-        methods(entries)
-    )
+    format!("// {HEADER}\n\n//! The permanent error codes.\n\n{}\n{}\n{}", fault(), code(entries), methods(entries))
 }
 
 const FAULT_DOCS: [&str; 5] = [
@@ -53,13 +48,7 @@ fn code(entries: &[Entry]) -> String {
 pub enum Code {\n",
     );
     for entry in entries {
-        text += &format!(
-            "    /// {} {}\n    {} = {},\n",
-            entry.what,
-            entry.advice,
-            entry.type_name(),
-            entry.number
-        );
+        text += &format!("    /// {} {}\n    {} = {},\n", entry.what, entry.advice, entry.type_name(), entry.number);
     }
     text + "}
 
@@ -83,11 +72,7 @@ fn methods(entries: &[Entry]) -> String {
     }
     text += GETTERS;
     for entry in entries {
-        text += &format!(
-            "            {} => Some(Self::{}),\n",
-            entry.number,
-            entry.type_name()
-        );
+        text += &format!("            {} => Some(Self::{}),\n", entry.number, entry.type_name());
     }
     text += "            _ => None,
         }

@@ -40,18 +40,12 @@ fn describe(graph: &Graph, cycle: &[String]) -> Finding {
         first.get_or_insert((path, *line));
     }
     let (path, line) = first.map_or(("", 1), |(path, line)| (path.as_str(), line));
-    let message = format!(
-        "modules in a cycle: {}; move what both need into a module below both",
-        steps.join(", ")
-    );
+    let message = format!("modules in a cycle: {}; move what both need into a module below both", steps.join(", "));
     Finding::new(path, line, message)
 }
 
 fn graph(files: &[&RustFile]) -> Graph {
-    let modules: BTreeSet<String> = files
-        .iter()
-        .filter_map(|file| file.module()?.first().cloned())
-        .collect();
+    let modules: BTreeSet<String> = files.iter().filter_map(|file| file.module()?.first().cloned()).collect();
     let exports = root_exports(files, &modules);
     let mut graph = Graph::new();
     for file in files {
@@ -75,11 +69,7 @@ fn graph(files: &[&RustFile]) -> Graph {
             };
             if to != from {
                 let place = (file.path.clone(), path.line);
-                graph
-                    .entry(from.clone())
-                    .or_default()
-                    .entry(to.clone())
-                    .or_insert(place);
+                graph.entry(from.clone()).or_default().entry(to.clone()).or_insert(place);
             }
         }
     }
@@ -106,19 +96,14 @@ fn resolve(here: &[String], segments: &[String]) -> Option<String> {
 /// What the root re-exports from its modules: name -> module. `crate::Name` then means that module.
 fn root_exports(files: &[&RustFile], modules: &BTreeSet<String>) -> BTreeMap<String, String> {
     let mut exports = BTreeMap::new();
-    let roots = files
-        .iter()
-        .filter(|file| file.module().is_some_and(|module| module.is_empty()));
+    let roots = files.iter().filter(|file| file.module().is_some_and(|module| module.is_empty()));
     for item in roots.flat_map(|file| &file.live.items) {
         if let Item::Use(item) = item {
             let mut names = Vec::new();
             leaves(&item.tree, &mut Vec::new(), &mut names);
             for (segments, name) in names {
                 let start = usize::from(["crate", "self"].contains(&segments[0].as_str()));
-                if let Some(module) = segments
-                    .get(start)
-                    .filter(|module| modules.contains(*module))
-                {
+                if let Some(module) = segments.get(start).filter(|module| modules.contains(*module)) {
                     exports.insert(name, module.clone());
                 }
             }
@@ -196,20 +181,12 @@ mod tests {
             "use crate::Exported;",
         ] {
             let findings = found(&[
-                (
-                    "core/a/src/lib.rs",
-                    "mod low; mod high; pub use low::L as Exported;",
-                ),
+                ("core/a/src/lib.rs", "mod low; mod high; pub use low::L as Exported;"),
                 ("core/a/src/low.rs", "\nuse crate::high::H;"),
                 ("core/a/src/high/mod.rs", back),
             ]);
             assert_eq!(findings.len(), 1, "{back}");
-            assert!(
-                findings[0]
-                    .message
-                    .contains("low names high at core/a/src/low.rs:2"),
-                "{back}"
-            );
+            assert!(findings[0].message.contains("low names high at core/a/src/low.rs:2"), "{back}");
         }
     }
 
@@ -227,22 +204,10 @@ mod tests {
     #[test]
     fn layers_tests_and_inner_cycles_are_free() {
         let findings = found(&[
-            (
-                "core/a/src/lib.rs",
-                "mod low; mod high; use crate::high::H; pub use low::L;",
-            ),
-            (
-                "core/a/src/low.rs",
-                "use std::fmt; #[cfg(test)] mod tests { use crate::high::H; use super::L; }",
-            ),
-            (
-                "core/a/src/high/mod.rs",
-                "mod part; use crate::low::L; use self::part::P; pub(super) fn f() {}",
-            ),
-            (
-                "core/a/src/high/part.rs",
-                "use super::Q; use crate::high::R; use crate::L;",
-            ),
+            ("core/a/src/lib.rs", "mod low; mod high; use crate::high::H; pub use low::L;"),
+            ("core/a/src/low.rs", "use std::fmt; #[cfg(test)] mod tests { use crate::high::H; use super::L; }"),
+            ("core/a/src/high/mod.rs", "mod part; use crate::low::L; use self::part::P; pub(super) fn f() {}"),
+            ("core/a/src/high/part.rs", "use super::Q; use crate::high::R; use crate::L;"),
         ]);
         assert_eq!(findings, []);
     }

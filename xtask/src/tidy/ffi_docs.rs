@@ -14,10 +14,8 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
         let mut finder = Finder(Vec::new());
         finder.visit_file(&file.live);
         for (name, line, missing) in finder.0 {
-            let message = format!(
-                "{name} does not say {}; add a line of documentation that begins with it and a colon",
-                missing.join(", ")
-            );
+            let message =
+                format!("{name} does not say {}; add a line of documentation that begins with it and a colon", missing.join(", "));
             findings.push(Finding::new(&file.path, line, message));
         }
     }
@@ -33,8 +31,7 @@ impl<'ast> Visit<'ast> for Finder {
             let missing: Vec<&str> = TAGS.into_iter().filter(|tag| !says(&docs, tag)).collect();
             if !missing.is_empty() {
                 let name = &function.sig.ident;
-                self.0
-                    .push((name.to_string(), name.span().start().line, missing));
+                self.0.push((name.to_string(), name.span().start().line, missing));
             }
         }
         visit::visit_item_fn(self, function);
@@ -67,8 +64,7 @@ fn says(docs: &[String], tag: &str) -> bool {
     let mut lines = docs.iter().flat_map(|doc| doc.lines());
     lines.any(|line| {
         let line = line.trim_start_matches([' ', '*', '#', '-']);
-        line.strip_prefix(tag)
-            .is_some_and(|rest| rest.trim_start_matches('*').starts_with(':'))
+        line.strip_prefix(tag).is_some_and(|rest| rest.trim_start_matches('*').starts_with(':'))
     })
 }
 
@@ -79,25 +75,15 @@ mod tests {
     const FULL: &str = "/// Closes it.\n///\n/// Ownership: takes it.\n/// - Thread: any.\n/// **Blocking**: no.\n/// Errors: none.\n";
 
     fn found(text: &str) -> Vec<String> {
-        check(&Tree::of(&[("ffi/src/lib.rs", text)]))
-            .iter()
-            .map(Finding::to_string)
-            .collect()
+        check(&Tree::of(&[("ffi/src/lib.rs", text)])).iter().map(Finding::to_string).collect()
     }
 
     #[test]
     fn a_missing_tag_is_named() {
-        let text = FULL.replace("Thread:", "Threads are fine")
-            + "#[unsafe(no_mangle)] pub extern \"C\" fn spook_a() {}";
+        let text = FULL.replace("Thread:", "Threads are fine") + "#[unsafe(no_mangle)] pub extern \"C\" fn spook_a() {}";
         let findings = found(&text);
-        assert!(
-            findings[0].contains("spook_a does not say Thread;"),
-            "{findings:?}"
-        );
-        assert_eq!(
-            found("#[no_mangle] pub extern \"C\" fn spook_a() {}").len(),
-            1
-        );
+        assert!(findings[0].contains("spook_a does not say Thread;"), "{findings:?}");
+        assert_eq!(found("#[no_mangle] pub extern \"C\" fn spook_a() {}").len(), 1);
     }
 
     #[test]

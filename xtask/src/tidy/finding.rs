@@ -18,12 +18,7 @@ pub struct Finding {
 impl Finding {
     /// A finding that fails the run.
     pub fn new(path: &str, line: usize, message: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            line,
-            message: message.into(),
-            is_warning: false,
-        }
+        Self { path: path.to_owned(), line, message: message.into(), is_warning: false }
     }
 
     /// The same as a warning.

@@ -3,9 +3,7 @@
 use super::Finding;
 use crate::tree::Tree;
 
-const HOSTS: [&str; 9] = [
-    "python", "node", "java", "swift", "dotnet", "go", "web", "include", "docs",
-];
+const HOSTS: [&str; 9] = ["python", "node", "java", "swift", "dotnet", "go", "web", "include", "docs"];
 
 /// Finds `.rs` files in the folders of other languages.
 pub fn check(tree: &Tree) -> Vec<Finding> {
@@ -13,15 +11,7 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
         let folder = source.path.split('/').next().unwrap_or_default();
         source.has_extension(&["rs"]) && HOSTS.contains(&folder)
     });
-    misplaced
-        .map(|source| {
-            Finding::new(
-                &source.path,
-                1,
-                "Rust in the folder of another language; move it to bindings/",
-            )
-        })
-        .collect()
+    misplaced.map(|source| Finding::new(&source.path, 1, "Rust in the folder of another language; move it to bindings/")).collect()
 }
 
 #[cfg(test)]
@@ -35,11 +25,7 @@ mod tests {
 
     #[test]
     fn rust_elsewhere_is_free() {
-        let tree = Tree::of(&[
-            ("bindings/python/src/lib.rs", ""),
-            ("python/spook/__init__.py", ""),
-            ("core/go.rs", ""),
-        ]);
+        let tree = Tree::of(&[("bindings/python/src/lib.rs", ""), ("python/spook/__init__.py", ""), ("core/go.rs", "")]);
         assert_eq!(check(&tree), []);
     }
 }

@@ -14,9 +14,7 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
             if layer(&used.folder) < layer(&user.folder) {
                 continue;
             }
-            let line = tree
-                .source(&user.manifest)
-                .map_or(1, |source| source.line_of(&name));
+            let line = tree.source(&user.manifest).map_or(1, |source| source.line_of(&name));
             let message = format!(
                 "{} depends on {name} ({}), which is not below it; {}",
                 user.folder,
@@ -56,14 +54,8 @@ mod tests {
     #[test]
     fn downwards_is_free() {
         for (folder, dependency) in [
-            (
-                "core/transport",
-                "[dependencies]\nspook-protocol.workspace = true",
-            ),
-            (
-                "bindings/python",
-                "[dependencies]\nspook = {}\nserde = \"1\"",
-            ),
+            ("core/transport", "[dependencies]\nspook-protocol.workspace = true"),
+            ("bindings/python", "[dependencies]\nspook = {}\nserde = \"1\""),
             ("ffi/artifact", "[dependencies]\nspook-ffi = {}"),
             ("tests", "[dev-dependencies]\nspook-ffi = {}\nspook = {}"),
         ] {
@@ -76,14 +68,8 @@ mod tests {
         for (folder, dependency) in [
             ("core/transport", "[dependencies]\nspook = {}"),
             ("core/transport", "[dependencies]\nspook-ledger = {}"),
-            (
-                "core/transport",
-                "[target.'cfg(unix)'.dependencies]\nspook-ledger = {}",
-            ),
-            (
-                "core/transport",
-                "[dev-dependencies]\nalias = { package = \"spook-ledger\" }",
-            ),
+            ("core/transport", "[target.'cfg(unix)'.dependencies]\nspook-ledger = {}"),
+            ("core/transport", "[dev-dependencies]\nalias = { package = \"spook-ledger\" }"),
             ("bindings/python", "[dependencies]\nspook-ffi = {}"),
         ] {
             assert_eq!(found(folder, dependency).len(), 1, "{folder}: {dependency}");

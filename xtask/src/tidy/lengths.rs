@@ -12,10 +12,7 @@ const LANGUAGES: [&str; 8] = ["rs", "py", "pyi", "c", "h", "hpp", "cpp", "js"];
 
 /// Finds hand-written files and functions that are too long.
 pub fn check(tree: &Tree) -> Vec<Finding> {
-    let written = |path: &str| {
-        tree.source(path)
-            .is_some_and(|source| !source.is_generated())
-    };
+    let written = |path: &str| tree.source(path).is_some_and(|source| !source.is_generated());
     let mut findings = Vec::new();
     for source in tree.sources.iter().filter(|source| !source.is_generated()) {
         if source.has_extension(&LANGUAGES) {
@@ -28,27 +25,17 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
         } else {
             continue;
         };
-        findings.extend(
-            functions
-                .iter()
-                .filter_map(|found| found.finding(&source.path)),
-        );
+        findings.extend(functions.iter().filter_map(|found| found.finding(&source.path)));
     }
     for source in tree.rust.iter().filter(|file| written(&file.path)) {
-        findings.extend(
-            rust(source)
-                .iter()
-                .filter_map(|found| found.finding(&source.path)),
-        );
+        findings.extend(rust(source).iter().filter_map(|found| found.finding(&source.path)));
     }
     findings
 }
 
 fn file(source: &Source) -> Option<Finding> {
     let lines = source.text.lines().count();
-    let message = |limit: usize| {
-        format!("the file has {lines} lines, more than {limit}; look for the seam and split it")
-    };
+    let message = |limit: usize| format!("the file has {lines} lines, more than {limit}; look for the seam and split it");
     if lines > FILE_HARD {
         Some(Finding::new(&source.path, 1, message(FILE_HARD)))
     } else if lines > FILE_SOFT {
@@ -69,10 +56,7 @@ impl Function {
     fn finding(&self, path: &str) -> Option<Finding> {
         let lines = self.last + 1 - self.first;
         (lines > FUNCTION).then(|| {
-            let message = format!(
-                "`{}` has {lines} lines, more than {FUNCTION}; move a step of it into a function",
-                self.name
-            );
+            let message = format!("`{}` has {lines} lines, more than {FUNCTION}; move a step of it into a function", self.name);
             Finding::new(path, self.first, message)
         })
     }
@@ -138,11 +122,7 @@ fn python(text: &str) -> Vec<Function> {
             last = next;
         }
         let name = rest.split('(').next().unwrap_or(rest).to_owned();
-        functions.push(Function {
-            name,
-            first: index + 1,
-            last: last + 1,
-        });
+        functions.push(Function { name, first: index + 1, last: last + 1 });
     }
     functions
 }
@@ -155,17 +135,12 @@ fn braces(text: &str) -> Vec<Function> {
     for (index, line) in text.lines().enumerate() {
         if let Some((first, name)) = &open {
             if line.starts_with('}') {
-                functions.push(Function {
-                    name: name.clone(),
-                    first: *first,
-                    last: index + 1,
-                });
+                functions.push(Function { name: name.clone(), first: *first, last: index + 1 });
                 open = None;
             }
             continue;
         }
-        let opens = line.starts_with('{')
-            || (line.ends_with('{') && !line.starts_with([' ', '\t', '#', '/']));
+        let opens = line.starts_with('{') || (line.ends_with('{') && !line.starts_with([' ', '\t', '#', '/']));
         if !line.starts_with('{') {
             head = line.to_owned();
         }
@@ -180,17 +155,7 @@ fn braces(text: &str) -> Vec<Function> {
 
 fn is_function_head(head: &str) -> bool {
     let first = head.split_whitespace().next().unwrap_or_default();
-    head.contains('(')
-        && ![
-            "typedef",
-            "struct",
-            "enum",
-            "union",
-            "namespace",
-            "class",
-            "extern",
-        ]
-        .contains(&first)
+    head.contains('(') && !["typedef", "struct", "enum", "union", "namespace", "class", "extern"].contains(&first)
 }
 
 #[cfg(test)]
@@ -214,49 +179,30 @@ mod tests {
 
     #[test]
     fn a_rust_function_of_71_lines_is_found() {
-        let function = |lines: usize| {
-            format!(
-                "impl A {{\n    fn long() {{\n{}    }}\n}}",
-                "\n".repeat(lines - 2)
-            )
-        };
+        let function = |lines: usize| format!("impl A {{\n    fn long() {{\n{}    }}\n}}", "\n".repeat(lines - 2));
         assert!(found("a.rs", &function(70)).is_empty());
         let findings = found("a.rs", &function(71));
-        assert!(
-            findings[0].starts_with("a.rs:2: `long` has 71 lines"),
-            "{findings:?}"
-        );
+        assert!(findings[0].starts_with("a.rs:2: `long` has 71 lines"), "{findings:?}");
     }
 
     #[test]
     fn a_python_function_of_71_lines_is_found() {
         let function = |lines: usize| {
             let body = "        pass\n".repeat(lines - 3);
-            format!(
-                "class A:\n    async def long(\n        self,\n    ) -> None:\n{body}\n    x = 1\n"
-            )
+            format!("class A:\n    async def long(\n        self,\n    ) -> None:\n{body}\n    x = 1\n")
         };
         assert!(found("a.py", &function(70)).is_empty());
         let findings = found("a.py", &function(71));
-        assert!(
-            findings[0].starts_with("a.py:2: `long` has 71 lines"),
-            "{findings:?}"
-        );
+        assert!(findings[0].starts_with("a.py:2: `long` has 71 lines"), "{findings:?}");
     }
 
     #[test]
     fn a_c_function_of_71_lines_is_found() {
         let function = |lines: usize| {
-            format!(
-                "typedef struct {{\n  int x;\n}} s;\nstatic int *\nlong_one(int a)\n{{\n{}}}\n",
-                "  a++;\n".repeat(lines - 2)
-            )
+            format!("typedef struct {{\n  int x;\n}} s;\nstatic int *\nlong_one(int a)\n{{\n{}}}\n", "  a++;\n".repeat(lines - 2))
         };
         assert!(found("a.c", &function(70)).is_empty());
         let findings = found("a.c", &function(71));
-        assert!(
-            findings[0].contains("`long_one` has 71 lines"),
-            "{findings:?}"
-        );
+        assert!(findings[0].contains("`long_one` has 71 lines"), "{findings:?}");
     }
 }

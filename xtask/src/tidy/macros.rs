@@ -16,13 +16,9 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
         places.extend(finder.0.into_iter().map(|line| (&file.path, line)));
     }
     let count = places.len();
-    let message = format!(
-        "core has {count} macro_rules!, more than {MOST}; use a function or a generic instead"
-    );
+    let message = format!("core has {count} macro_rules!, more than {MOST}; use a function or a generic instead");
     let beyond = places.into_iter().skip(MOST);
-    beyond
-        .map(|(path, line)| Finding::new(path, line, &*message))
-        .collect()
+    beyond.map(|(path, line)| Finding::new(path, line, &*message)).collect()
 }
 
 struct Finder(Vec<usize>);
@@ -41,9 +37,7 @@ mod tests {
     use super::*;
 
     fn found(count: usize) -> Vec<Finding> {
-        let text: String = (0..count)
-            .map(|n| format!("macro_rules! m{n} {{ () => {{}} }}\n"))
-            .collect();
+        let text: String = (0..count).map(|n| format!("macro_rules! m{n} {{ () => {{}} }}\n")).collect();
         check(&Tree::of(&[("core/a/src/lib.rs", &text)]))
     }
 

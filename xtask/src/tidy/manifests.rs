@@ -7,9 +7,7 @@ use toml::{Table, Value};
 /// Finds manifests without the lints, with `panic = "abort"`, and code that turns the lint for documentation off.
 pub fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let texts = tree.sources.iter().filter(|source| {
-        source.path.ends_with("Cargo.toml") || source.path.ends_with(".cargo/config.toml")
-    });
+    let texts = tree.sources.iter().filter(|source| source.path.ends_with("Cargo.toml") || source.path.ends_with(".cargo/config.toml"));
     for source in texts {
         let Ok(table) = source.text.parse::<Table>() else {
             continue;
@@ -18,8 +16,7 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
             findings.extend(workspace(&table));
         }
         if aborts(&table) || source.text.contains("panic=abort") {
-            let message =
-                "panic = \"abort\" would end the program of whoever loads libspook; leave it out";
+            let message = "panic = \"abort\" would end the program of whoever loads libspook; leave it out";
             findings.push(Finding::new(&source.path, source.line_of("abort"), message));
         }
     }
@@ -31,9 +28,7 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
 
 fn workspace(table: &Table) -> Vec<Finding> {
     let set = |lint: &str| {
-        let rust = table
-            .get("workspace")
-            .and_then(|workspace| workspace.get("lints")?.get("rust"));
+        let rust = table.get("workspace").and_then(|workspace| workspace.get("lints")?.get("rust"));
         rust.and_then(|rust| rust.get(lint)).and_then(Value::as_str)
     };
     [("missing_docs", "deny"), ("unsafe_code", "forbid")]
@@ -80,10 +75,7 @@ fn silenced(tree: &Tree) -> Vec<Finding> {
             let line = line.trim_start();
             line.starts_with('#') && line.contains("allow(") && line.contains("missing_docs")
         };
-        let lines = source
-            .map(|source| source.text.lines().enumerate())
-            .into_iter()
-            .flatten();
+        let lines = source.map(|source| source.text.lines().enumerate()).into_iter().flatten();
         for (index, _) in lines.filter(|(_, line)| silent(line)) {
             let message = "allow(missing_docs); document the item instead";
             findings.push(Finding::new(&file.path, index + 1, message));
@@ -96,15 +88,11 @@ fn silenced(tree: &Tree) -> Vec<Finding> {
 mod tests {
     use super::*;
 
-    const ROOT: &str =
-        "[workspace.lints.rust]\nmissing_docs = \"deny\"\nunsafe_code = \"forbid\"\n";
+    const ROOT: &str = "[workspace.lints.rust]\nmissing_docs = \"deny\"\nunsafe_code = \"forbid\"\n";
     const PACKAGE: &str = "[package]\nname = \"a\"\n";
 
     fn found(files: &[(&str, &str)]) -> Vec<String> {
-        check(&Tree::of(files))
-            .iter()
-            .map(Finding::to_string)
-            .collect()
+        check(&Tree::of(files)).iter().map(Finding::to_string).collect()
     }
 
     #[test]
@@ -128,8 +116,7 @@ mod tests {
 
     #[test]
     fn good_manifests_are_free() {
-        let member =
-            PACKAGE.to_owned() + "[lints]\nworkspace = true\n[profile.release]\npanic = \"unwind\"";
+        let member = PACKAGE.to_owned() + "[lints]\nworkspace = true\n[profile.release]\npanic = \"unwind\"";
         let border = PACKAGE.to_owned() + "[lints.rust]\nmissing_docs = \"deny\"";
         let apart = PACKAGE.to_owned() + "[workspace]";
         let findings = found(&[

@@ -80,9 +80,7 @@ impl Rule {
 
 /// A file that cannot be read as what it is would escape every other rule.
 fn readable(tree: &Tree) -> Vec<Finding> {
-    let finding = |(path, line, problem): &(String, usize, String)| {
-        Finding::new(path, *line, format!("{problem}; mend it"))
-    };
+    let finding = |(path, line, problem): &(String, usize, String)| Finding::new(path, *line, format!("{problem}; mend it"));
     tree.broken.iter().map(finding).collect()
 }
 
@@ -98,11 +96,7 @@ pub fn command(root: &Path, mut arguments: Arguments) -> Done {
     }
     let warnings = findings.iter().filter(|finding| finding.is_warning).count();
     let failures = findings.len() - warnings;
-    println!(
-        "tidy: {} files, {} rules, {failures} findings, {warnings} warnings",
-        tree.sources.len(),
-        RULES.len()
-    );
+    println!("tidy: {} files, {} rules, {failures} findings, {warnings} warnings", tree.sources.len(), RULES.len());
     Ok(failures == 0 && (warnings == 0 || !strict))
 }
 

@@ -12,11 +12,7 @@ const STUBS: [&str; 2] = ["todo", "unimplemented"];
 /// Finds what panics or prints outside tests in core, and `expect` without a reason or used too often.
 pub fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for package in tree
-        .crates
-        .iter()
-        .filter(|package| package.folder.starts_with("core/"))
-    {
+    for package in tree.crates.iter().filter(|package| package.folder.starts_with("core/")) {
         let folder = format!("{}/", package.folder);
         let (mut lines, mut expects) = (0, Vec::new());
         for file in tree.code(&folder) {
@@ -33,12 +29,7 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
                 package.name,
                 expects.len()
             );
-            findings.extend(
-                expects
-                    .iter()
-                    .skip(allowed)
-                    .map(|(path, line)| Finding::new(path, *line, &*message)),
-            );
+            findings.extend(expects.iter().skip(allowed).map(|(path, line)| Finding::new(path, *line, &*message)));
         }
     }
     findings
@@ -52,16 +43,11 @@ struct Finder<'a> {
 
 impl<'a> Finder<'a> {
     fn new(file: &'a RustFile) -> Self {
-        Self {
-            file,
-            findings: Vec::new(),
-            expects: Vec::new(),
-        }
+        Self { file, findings: Vec::new(), expects: Vec::new() }
     }
 
     fn add(&mut self, line: usize, message: impl Into<String>) {
-        self.findings
-            .push(Finding::new(&self.file.path, line, message));
+        self.findings.push(Finding::new(&self.file.path, line, message));
     }
 
     /// The arguments of a macro are tokens: `.unwrap(` and `.expect(` are looked for as such.
@@ -91,19 +77,9 @@ impl<'a> Finder<'a> {
         }
     }
 
-    fn method(
-        &mut self,
-        name: &str,
-        line: usize,
-        no_arguments: bool,
-        has_reason: bool,
-        arguments: usize,
-    ) {
+    fn method(&mut self, name: &str, line: usize, no_arguments: bool, has_reason: bool, arguments: usize) {
         if name == "unwrap" && no_arguments {
-            self.add(
-                line,
-                "unwrap() panics; return an error with its code instead",
-            );
+            self.add(line, "unwrap() panics; return an error with its code instead");
         } else if name == "expect" && !no_arguments && arguments == 1 {
             self.expects.push((self.file.path.clone(), line));
             if !has_reason {
@@ -117,47 +93,21 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
         let line = call.method.span().start().line;
         let reason = |argument: &Expr| match argument {
-            Expr::Lit(ExprLit {
-                lit: Lit::Str(text),
-                ..
-            }) => text.value().trim().len() >= 8,
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => text.value().trim().len() >= 8,
             _ => false,
         };
-        self.method(
-            &call.method.to_string(),
-            line,
-            call.args.is_empty(),
-            call.args.iter().all(reason),
-            call.args.len(),
-        );
+        self.method(&call.method.to_string(), line, call.args.is_empty(), call.args.iter().all(reason), call.args.len());
         visit::visit_expr_method_call(self, call);
     }
 
     fn visit_macro(&mut self, call: &'ast Macro) {
-        let name = call
-            .path
-            .segments
-            .last()
-            .map(|last| last.ident.to_string())
-            .unwrap_or_default();
-        let line = call
-            .path
-            .segments
-            .first()
-            .map_or(1, |first| first.ident.span().start().line);
+        let name = call.path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default();
+        let line = call.path.segments.first().map_or(1, |first| first.ident.span().start().line);
         if PRINTS.contains(&name.as_str()) {
-            self.add(
-                line,
-                format!(
-                    "{name}! in the core; report by an event or an error, a library has no terminal"
-                ),
-            );
+            self.add(line, format!("{name}! in the core; report by an event or an error, a library has no terminal"));
         }
         if STUBS.contains(&name.as_str()) {
-            self.add(
-                line,
-                format!("{name}! in the core; finish it or leave it out"),
-            );
+            self.add(line, format!("{name}! in the core; finish it or leave it out"));
         }
         self.tokens(call.tokens.clone());
         visit::visit_macro(self, call);
@@ -169,10 +119,7 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Vec<String> {
-        let tree = Tree::of(&[
-            ("core/a/Cargo.toml", "[package]\nname = \"a\""),
-            ("core/a/src/lib.rs", text),
-        ]);
+        let tree = Tree::of(&[("core/a/Cargo.toml", "[package]\nname = \"a\""), ("core/a/src/lib.rs", text)]);
         check(&tree).iter().map(Finding::to_string).collect()
     }
 
@@ -189,10 +136,7 @@ mod tests {
             ("fn f() { dbg!(1); }", "terminal"),
         ] {
             let findings = found(text);
-            assert!(
-                findings.len() == 1 && findings[0].contains(word),
-                "{text}: {findings:?}"
-            );
+            assert!(findings.len() == 1 && findings[0].contains(word), "{text}: {findings:?}");
         }
     }
 

@@ -10,14 +10,8 @@ const BANNED: &[(&[&str], &str)] = &[
     (&["Instant", "now"], "take `now` as an argument"),
     (&["SystemTime"], "take `now` as an argument"),
     (&["UNIX_EPOCH"], "take `now` as an argument"),
-    (
-        &["std", "collections", "HashMap"],
-        "use BTreeMap, or hashbrown with a fixed hasher and never its order",
-    ),
-    (
-        &["std", "collections", "HashSet"],
-        "use BTreeSet, or hashbrown with a fixed hasher and never its order",
-    ),
+    (&["std", "collections", "HashMap"], "use BTreeMap, or hashbrown with a fixed hasher and never its order"),
+    (&["std", "collections", "HashSet"], "use BTreeSet, or hashbrown with a fixed hasher and never its order"),
     (&["RandomState"], "use a hasher with a fixed seed"),
     (&["std", "thread"], "let the engine run threads"),
     (&["std", "fs"], "take the bytes as an argument"),
@@ -35,27 +29,14 @@ const BANNED: &[(&[&str], &str)] = &[
 ];
 
 /// Crates that bring a clock, randomness, threads or sockets along.
-const BANNED_CRATES: [&str; 9] = [
-    "getrandom",
-    "rand",
-    "libc",
-    "mio",
-    "tokio",
-    "crossbeam-channel",
-    "parking_lot",
-    "web-time",
-    "js-sys",
-];
+const BANNED_CRATES: [&str; 9] = ["getrandom", "rand", "libc", "mio", "tokio", "crossbeam-channel", "parking_lot", "web-time", "js-sys"];
 
 /// Finds banned names and banned dependencies in the protocol, outside its tests.
 pub fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in tree.code(FOLDER) {
         for path in paths(&file.live) {
-            if let Some((name, advice)) = BANNED
-                .iter()
-                .find(|(name, _)| contains(&path.segments, name))
-            {
+            if let Some((name, advice)) = BANNED.iter().find(|(name, _)| contains(&path.segments, name)) {
                 let message = format!("{} in the protocol; {advice}", name.join("::"));
                 findings.push(Finding::new(&file.path, path.line, message));
             }
@@ -67,37 +48,21 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
 }
 
 fn contains(segments: &[String], name: &[&str]) -> bool {
-    segments
-        .windows(name.len())
-        .any(|part| part.iter().zip(name).all(|(a, b)| a == b))
+    segments.windows(name.len()).any(|part| part.iter().zip(name).all(|(a, b)| a == b))
 }
 
 fn dependencies(tree: &Tree) -> Vec<Finding> {
-    let Some(package) = tree
-        .crates
-        .iter()
-        .find(|package| format!("{}/", package.folder) == FOLDER)
-    else {
+    let Some(package) = tree.crates.iter().find(|package| format!("{}/", package.folder) == FOLDER) else {
         return Vec::new();
     };
-    let Some(list) = package
-        .table
-        .get("dependencies")
-        .and_then(|list| list.as_table())
-    else {
+    let Some(list) = package.table.get("dependencies").and_then(|list| list.as_table()) else {
         return Vec::new();
     };
-    let banned = list
-        .keys()
-        .filter(|name| BANNED_CRATES.contains(&name.as_str()));
+    let banned = list.keys().filter(|name| BANNED_CRATES.contains(&name.as_str()));
     banned
         .map(|name| {
-            let line = tree
-                .source(&package.manifest)
-                .map_or(1, |source| source.line_of(name));
-            let message = format!(
-                "the protocol depends on {name}; let the engine use it and pass in what comes of it"
-            );
+            let line = tree.source(&package.manifest).map_or(1, |source| source.line_of(name));
+            let message = format!("the protocol depends on {name}; let the engine use it and pass in what comes of it");
             Finding::new(&package.manifest, line, message)
         })
         .collect()

@@ -15,11 +15,7 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
         let mut lines = Vec::new();
         find(file.syntax.to_token_stream(), &mut lines);
         let message = "unsafe outside ffi/ and bindings/; use a safe crate for it";
-        findings.extend(
-            lines
-                .into_iter()
-                .map(|line| Finding::new(&file.path, line, message)),
-        );
+        findings.extend(lines.into_iter().map(|line| Finding::new(&file.path, line, message)));
     }
     findings
 }
@@ -40,12 +36,9 @@ mod tests {
 
     #[test]
     fn unsafe_is_found_as_a_word_of_the_language() {
-        for text in [
-            "fn f() {\n unsafe { g() }\n}",
-            "\nunsafe impl Send for A {}",
-            "\n#[unsafe(no_mangle)] fn f() {}",
-            "m! {\n unsafe fn f() {} }",
-        ] {
+        for text in
+            ["fn f() {\n unsafe { g() }\n}", "\nunsafe impl Send for A {}", "\n#[unsafe(no_mangle)] fn f() {}", "m! {\n unsafe fn f() {} }"]
+        {
             let findings = check(&Tree::of(&[("core/a/src/lib.rs", text)]));
             assert_eq!((findings.len(), findings[0].line), (1, 2), "{text}");
         }
@@ -56,10 +49,7 @@ mod tests {
         let tree = Tree::of(&[
             ("ffi/src/lib.rs", "unsafe fn f() {}"),
             ("bindings/python/src/lib.rs", "unsafe fn f() {}"),
-            (
-                "core/a/src/lib.rs",
-                "//! unsafe\n#![forbid(unsafe_code)]\nconst A: &str = \"unsafe\";",
-            ),
+            ("core/a/src/lib.rs", "//! unsafe\n#![forbid(unsafe_code)]\nconst A: &str = \"unsafe\";"),
         ]);
         assert_eq!(check(&tree), []);
     }

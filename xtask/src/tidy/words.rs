@@ -6,40 +6,16 @@ use crate::tree::{Source, Tree};
 
 /// Spelled in two parts, so that this file does not find itself.
 const FORBIDDEN: &[(&str, &str, &str)] = &[
-    (
-        "/wo",
-        "rk/",
-        "a path of one workplace; name the file relative to the repository",
-    ),
+    ("/wo", "rk/", "a path of one workplace; name the file relative to the repository"),
     ("shared/", "design", "a path of one workplace; say it here"),
-    (
-        "shared/",
-        "references",
-        "a path of one workplace; say it here",
-    ),
+    ("shared/", "references", "a path of one workplace; say it here"),
     ("shared/", "seeds", "a path of one workplace; say it here"),
     ("/tmp/tar", "get-", "a path of one workplace; leave it out"),
-    (
-        "/tmp/sp",
-        "ook/",
-        "a path of one workplace; use a temporary folder of its own",
-    ),
+    ("/tmp/sp", "ook/", "a path of one workplace; use a temporary folder of its own"),
     ("/root", "/.", "a path of one workplace; leave it out"),
-    (
-        "artif",
-        "actory",
-        "the host of a private registry; leave it out",
-    ),
-    (
-        "TO",
-        "DO",
-        "a mark of unfinished work; finish it or leave it out",
-    ),
-    (
-        "FIX",
-        "ME",
-        "a mark of unfinished work; finish it or leave it out",
-    ),
+    ("artif", "actory", "the host of a private registry; leave it out"),
+    ("TO", "DO", "a mark of unfinished work; finish it or leave it out"),
+    ("FIX", "ME", "a mark of unfinished work; finish it or leave it out"),
 ];
 
 /// Finds forbidden words in every text file.
@@ -93,25 +69,14 @@ mod tests {
         }
         for text in ["As (Issue", "the issue", "some issues"] {
             for number in ["2", "#2", "12) asks"] {
-                assert_eq!(
-                    found(&format!("{text} {number}")).len(),
-                    1,
-                    "{text} {number}"
-                );
+                assert_eq!(found(&format!("{text} {number}")).len(), 1, "{text} {number}");
             }
         }
     }
 
     #[test]
     fn ordinary_text_is_free() {
-        for text in [
-            "The issue is that 2 writers",
-            "A tissue 3",
-            "rust-lang/rust#44322",
-            "works/",
-            "shared/state",
-            "network/x",
-        ] {
+        for text in ["The issue is that 2 writers", "A tissue 3", "rust-lang/rust#44322", "works/", "shared/state", "network/x"] {
             assert_eq!(found(text), [], "{text}");
         }
     }

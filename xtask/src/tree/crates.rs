@@ -52,9 +52,7 @@ fn package(name: &str, what: &toml::Value) -> String {
 
 /// Reads every manifest; those that are no TOML go to `broken`.
 pub fn parse(sources: &[Source], broken: &mut Vec<(String, usize, String)>) -> Vec<Crate> {
-    let manifests = sources
-        .iter()
-        .filter(|source| source.path == "Cargo.toml" || source.path.ends_with("/Cargo.toml"));
+    let manifests = sources.iter().filter(|source| source.path == "Cargo.toml" || source.path.ends_with("/Cargo.toml"));
     let mut crates = Vec::new();
     for source in manifests {
         let table: Table = match source.text.parse() {
@@ -65,10 +63,7 @@ pub fn parse(sources: &[Source], broken: &mut Vec<(String, usize, String)>) -> V
                 continue;
             }
         };
-        let name = table
-            .get("package")
-            .and_then(|package| package.get("name"))
-            .and_then(|name| name.as_str());
+        let name = table.get("package").and_then(|package| package.get("name")).and_then(|name| name.as_str());
         if let Some(name) = name {
             crates.push(Crate {
                 folder: source.path.trim_end_matches("/Cargo.toml").to_owned(),
@@ -94,8 +89,5 @@ pub fn layer(folder: &str) -> u8 {
         ("daemon", 4),
         ("wrappers/", 5),
     ];
-    named
-        .iter()
-        .find(|(start, _)| folder == *start || (start.ends_with('/') && folder.starts_with(start)))
-        .map_or(6, |(_, layer)| *layer)
+    named.iter().find(|(start, _)| folder == *start || (start.ends_with('/') && folder.starts_with(start))).map_or(6, |(_, layer)| *layer)
 }

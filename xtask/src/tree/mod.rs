@@ -31,9 +31,7 @@ impl Source {
 
     /// Whether the name ends in one of these.
     pub fn has_extension(&self, extensions: &[&str]) -> bool {
-        self.path
-            .rsplit_once('.')
-            .is_some_and(|(_, end)| extensions.contains(&end))
+        self.path.rsplit_once('.').is_some_and(|(_, end)| extensions.contains(&end))
     }
 
     /// The number of the first line that contains `needle`, counted from 1; 1 if there is none.
@@ -62,13 +60,7 @@ impl Tree {
     /// A message, if git does not run or the folder is no git repository.
     pub fn read(root: &Path) -> Result<Self, String> {
         let output = Command::new("git")
-            .args([
-                "ls-files",
-                "-z",
-                "--cached",
-                "--others",
-                "--exclude-standard",
-            ])
+            .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
             .current_dir(root)
             .output()
             .map_err(|error| format!("git does not run: {error}"))?;
@@ -96,21 +88,13 @@ impl Tree {
         let mut broken = Vec::new();
         let rust = rust::parse(&sources, &mut broken);
         let crates = crates::parse(&sources, &mut broken);
-        Self {
-            sources,
-            rust,
-            crates,
-            broken,
-        }
+        Self { sources, rust, crates, broken }
     }
 
     /// A small repository as a test writes it: path and text.
     #[cfg(test)]
     pub fn of(files: &[(&str, &str)]) -> Self {
-        let source = |(path, text): &(&str, &str)| Source {
-            path: (*path).to_owned(),
-            text: (*text).to_owned(),
-        };
+        let source = |(path, text): &(&str, &str)| Source { path: (*path).to_owned(), text: (*text).to_owned() };
         Self::new(files.iter().map(source).collect())
     }
 

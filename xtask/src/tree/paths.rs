@@ -31,11 +31,7 @@ struct Finder {
 impl Finder {
     fn add(&mut self, segments: Vec<String>, line: usize) {
         let inside = self.inside.clone();
-        self.found.push(PathUse {
-            inside,
-            segments,
-            line,
-        });
+        self.found.push(PathUse { inside, segments, line });
     }
 
     fn tree(&mut self, before: &[String], tree: &UseTree) {
@@ -112,15 +108,8 @@ impl<'ast> Visit<'ast> for Finder {
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
-        let segments: Vec<String> = path
-            .segments
-            .iter()
-            .map(|segment| segment.ident.to_string())
-            .collect();
-        let line = path
-            .segments
-            .first()
-            .map_or(1, |segment| segment.ident.span().start().line);
+        let segments: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        let line = path.segments.first().map_or(1, |segment| segment.ident.span().start().line);
         self.add(segments, line);
         visit::visit_path(self, path);
     }
@@ -139,29 +128,10 @@ mod tests {
     fn use_code_and_macros_are_all_seen() {
         let text = "use std::{thread, fs::File as F};\nmod inner {\n fn f() -> crate::a::B { vec![crate::c::d(1), x] }\n}\nuse super::*;";
         let found = paths(&syn::parse_file(text).unwrap());
-        let shown: Vec<String> = found
-            .iter()
-            .map(|path| {
-                format!(
-                    "{}:{}:{}",
-                    path.line,
-                    path.inside.join("."),
-                    path.segments.join("::")
-                )
-            })
-            .collect();
-        for wanted in [
-            "1::std::thread",
-            "1::std::fs::File",
-            "3:inner:crate::a::B",
-            "3:inner:crate::c::d",
-            "3:inner:x",
-            "5::super::*",
-        ] {
-            assert!(
-                shown.iter().any(|path| path == wanted),
-                "{wanted} is not in {shown:?}"
-            );
+        let shown: Vec<String> =
+            found.iter().map(|path| format!("{}:{}:{}", path.line, path.inside.join("."), path.segments.join("::"))).collect();
+        for wanted in ["1::std::thread", "1::std::fs::File", "3:inner:crate::a::B", "3:inner:crate::c::d", "3:inner:x", "5::super::*"] {
+            assert!(shown.iter().any(|path| path == wanted), "{wanted} is not in {shown:?}");
         }
     }
 }

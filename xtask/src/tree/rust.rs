@@ -44,10 +44,7 @@ impl RustFile {
 /// Reads every Rust file; those that do not parse go to `broken`.
 pub fn parse(sources: &[Source], broken: &mut Vec<(String, usize, String)>) -> Vec<RustFile> {
     let mut files = Vec::new();
-    for source in sources
-        .iter()
-        .filter(|source| source.has_extension(&["rs"]))
-    {
+    for source in sources.iter().filter(|source| source.has_extension(&["rs"])) {
         match syn::parse_file(&source.text) {
             Ok(syntax) => {
                 let mut live = syntax.clone();
@@ -143,10 +140,7 @@ fn attributes(item: &Item) -> &[Attribute] {
 }
 
 fn is_for_tests(attributes: &[Attribute]) -> bool {
-    attributes.iter().any(|attribute| {
-        attribute.path().is_ident("test")
-            || (attribute.path().is_ident("cfg") && hides(&attribute.meta))
-    })
+    attributes.iter().any(|attribute| attribute.path().is_ident("test") || (attribute.path().is_ident("cfg") && hides(&attribute.meta)))
 }
 
 /// Whether a condition holds in tests only: `test`, or `all(..)` with such a part.
@@ -154,9 +148,7 @@ fn hides(meta: &Meta) -> bool {
     match meta {
         Meta::Path(path) => path.is_ident("test"),
         Meta::List(list) if list.path.is_ident("cfg") || list.path.is_ident("all") => {
-            let parts = list.parse_args_with(
-                syn::punctuated::Punctuated::<Meta, syn::Token![,]>::parse_terminated,
-            );
+            let parts = list.parse_args_with(syn::punctuated::Punctuated::<Meta, syn::Token![,]>::parse_terminated);
             parts.is_ok_and(|parts| parts.iter().any(hides))
         }
         _ => false,
@@ -175,38 +167,22 @@ mod tests {
                 "core/a/src/lib.rs",
                 "mod live;\n#[cfg(test)]\nmod checks;\n#[cfg(all(test, unix))]\nfn gone() {}\n#[cfg(not(test))]\nfn stays() {}",
             ),
-            (
-                "core/a/src/live.rs",
-                "struct A;\nimpl A { #[cfg(test)] fn gone(&self) {} }",
-            ),
+            ("core/a/src/live.rs", "struct A;\nimpl A { #[cfg(test)] fn gone(&self) {} }"),
             ("core/a/src/checks.rs", ""),
             ("core/a/src/checks/deep.rs", ""),
             ("core/a/src/checksum.rs", ""),
             ("core/a/tests/b.rs", ""),
         ]);
         let code: Vec<&str> = tree.code("core/").map(|file| file.path.as_str()).collect();
-        assert_eq!(
-            code,
-            [
-                "core/a/src/lib.rs",
-                "core/a/src/live.rs",
-                "core/a/src/checksum.rs"
-            ]
-        );
-        let text: String = tree
-            .code("core/")
-            .map(|file| file.live.to_token_stream().to_string())
-            .collect();
+        assert_eq!(code, ["core/a/src/lib.rs", "core/a/src/live.rs", "core/a/src/checksum.rs"]);
+        let text: String = tree.code("core/").map(|file| file.live.to_token_stream().to_string()).collect();
         assert!(text.contains("stays") && !text.contains("gone"), "{text}");
     }
 
     #[test]
     fn a_file_that_is_no_rust_is_reported_with_its_line() {
         let tree = Tree::of(&[("core/a/src/lib.rs", "fn a() {}\nfn {\n")]);
-        assert_eq!(
-            (tree.broken[0].0.as_str(), tree.broken[0].1),
-            ("core/a/src/lib.rs", 2)
-        );
+        assert_eq!((tree.broken[0].0.as_str(), tree.broken[0].1), ("core/a/src/lib.rs", 2));
     }
 
     #[test]
