@@ -1,8 +1,8 @@
 //! A pipe inside the process: two ends, each reads what the other wrote.
 //!
 //! Each direction is a bounded queue under a lock of its own, with a watcher for either side. A watcher is armed when
-//! its side has met [`WouldBlock`](io::ErrorKind::WouldBlock), and reports once when that is over: the
-//! edge-triggered contract of sockets, so that a link cannot tell the difference.
+//! its side cannot go on (the reader has read all, or the writer has met [`WouldBlock`](io::ErrorKind::WouldBlock)), and
+//! reports once when that is over: the edge-triggered contract of sockets, so that a link cannot tell the difference.
 
 use std::{
     collections::VecDeque,
@@ -129,7 +129,7 @@ impl Direction {
             if buffer.is_empty() || self.finished {
                 return Ok((0, None));
             }
-            self.reader.armed = true;
+            // The read that emptied the queue has armed the watcher.
             return Err(ErrorKind::WouldBlock.into());
         }
         let (front, back) = self.bytes.as_slices();

@@ -246,7 +246,15 @@ fn reading_does_not_wake_the_writer() {
         let mut reader = Poller::new().unwrap();
         writer.register(&mut dialled, LEFT).unwrap();
         reader.register(&mut accepted, RIGHT).unwrap();
-        let (mut woken, mut ready, mut buffer) = (0, Vec::new(), [0; 64]);
+        let (mut woken, mut ready, mut buffer) = (0, Vec::new(), vec![0; 65536]);
+        // Also when the writer was held back before.
+        while dialled.write(&buffer).is_ok() {}
+        while !ready.iter().any(|event: &spook_transport::Ready| event.writable) {
+            while accepted.read(&mut buffer).is_ok() {}
+            writer.wait(Some(std::time::Duration::from_millis(1)), &mut ready).unwrap();
+        }
+        dialled.write(b"message").unwrap();
+        writer.wait(Some(std::time::Duration::ZERO), &mut ready).unwrap();
         for _ in 0..100 {
             dialled.write(b"message").unwrap();
             wait_until(&mut reader, |event| event.readable);
