@@ -1,5 +1,7 @@
 //! The group commit: bounded delay, shared syncs, no wake-ups when idle, an error that sticks.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,7 @@
 //! What a ledger in a file promises to its owner.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::fs;
 use std::path::PathBuf;
 

@@ -1,5 +1,7 @@
 //! Both stores keep the contract of `Store`: random work gives the same answers as a plain map.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use std::collections::BTreeMap;

@@ -62,10 +62,11 @@ impl Header {
         let mut page = [0; USED];
         let readable = len.min(USED as u64) as usize;
         backend.read(0, &mut page[..readable]).map_err(|error| LedgerError::io("reading the ledger", error))?;
+        if len <= USED as u64 && page[STATE_AT] != READY && begins_like_a_header(&page) {
+            return Ok(State::Empty);
+        }
         if page[..MAGIC.len()] != MAGIC {
-            // A crash while the very first page was written leaves nothing, or zeros.
-            let blank = len <= PAGE && page.iter().all(|&byte| byte == 0);
-            return if blank { Ok(State::Empty) } else { Err(not_a_ledger(len)) };
+            return Err(not_a_ledger(len));
         }
         let version = u32::from_le_bytes(fixed(&page, VERSION_AT));
         if version > FORMAT_VERSION {
@@ -92,7 +93,7 @@ impl Header {
     pub(super) fn begin(&self, backend: &dyn StorageBackend) -> Result<(), LedgerError> {
         let make = || {
             backend.set_len(0)?;
-            backend.set_len(self.tree_start())?;
+            // Nothing else is written before this is durable, so that what a crash leaves is never taken for a foreign file.
             backend.write(0, &self.encode(BEING_MADE))?;
             backend.sync_data()
         };
@@ -119,6 +120,12 @@ impl Header {
         page[STATE_AT] = state;
         page
     }
+}
+
+/// Whether these can be the bytes of a header whose first write was cut short, each written or not.
+fn begins_like_a_header(page: &[u8; USED]) -> bool {
+    let expected = Header::new(0).encode(BEING_MADE);
+    page[..JOURNAL_AT].iter().zip(expected).all(|(&found, wanted)| found == 0 || found == wanted)
 }
 
 fn not_a_ledger(len: u64) -> LedgerError {
@@ -159,17 +166,17 @@ mod tests {
     }
 
     #[test]
-    fn nothing_and_zeros_and_an_unfinished_file_are_empty() {
+    fn nothing_and_an_unfinished_file_are_empty() {
         let mut unfinished = ready();
         unfinished[STATE_AT] = BEING_MADE;
-        for file in [&[][..], &[0; 100], &[0; 4096], &unfinished] {
+        for file in [&[][..], &[0; 30], &unfinished[..3], &unfinished[..USED], &unfinished] {
             assert!(matches!(Header::read(&holding(file)), Ok(State::Empty)));
         }
     }
 
     #[test]
     fn other_files_are_refused() {
-        for file in [&b"hello"[..], b"SQLite format 3\0", &[0; 8192], &ready()[..5000], b"SpookDB"] {
+        for file in [&b"hello"[..], b"SQLite format 3\0", &[0; 8192], &ready()[..5000], &ready()[..USED]] {
             assert_eq!(Header::read(&holding(file)).unwrap_err().code_name(), "LEDGER_CORRUPT");
         }
     }

@@ -1,6 +1,9 @@
 //! What several tests of the ledger share.
 
 #![allow(dead_code, reason = "each test program uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+pub mod disk;
 
 /// A small generator of test numbers (SplitMix64): the same seed gives the same test everywhere.
 pub struct Random(u64);

@@ -1,2 +1,0 @@
-//! Measures the store; see the text of `main`.
-fn main() {}
