@@ -178,7 +178,8 @@ fn shown(command: &Command) -> String {
     words.join(" ")
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 

@@ -3,7 +3,7 @@
 use super::HEADER;
 use crate::errors::Entry;
 
-/// The text of `ffi/src/codes.rs`, as rustfmt leaves it.
+/// The text of `ffi/src/codes.rs`; rustfmt has yet to go over it.
 pub fn render(entries: &[Entry]) -> String {
     let mut text = format!(
         "// {HEADER}

@@ -8,7 +8,9 @@ mod rust;
 use crate::arguments::{Arguments, Done};
 use crate::errors::{self, Entry};
 use std::fs;
+use std::io::Write;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 /// The help of the command.
 pub const HELP: &str = "\
@@ -46,8 +48,35 @@ pub fn stale(root: &Path) -> Result<Vec<(&'static str, String)>, String> {
     let source = root.join("ffi/errors.toml");
     let text = fs::read_to_string(&source).map_err(|error| format!("{}: {error}", source.display()))?;
     let entries = errors::read(&text)?;
-    let fresh = files(&entries).into_iter();
-    Ok(fresh.filter(|(path, text)| fs::read_to_string(root.join(path)).ok().as_ref() != Some(text)).collect())
+    let mut stale = Vec::new();
+    for (path, text) in files(&entries) {
+        let text = if path.ends_with(".rs") { formatted(root, text)? } else { text };
+        if fs::read_to_string(root.join(path)).ok().as_ref() != Some(&text) {
+            stale.push((path, text));
+        }
+    }
+    Ok(stale)
+}
+
+/// Rust as rustfmt writes it, with the settings of the repository.
+fn formatted(root: &Path, text: String) -> Result<String, String> {
+    let problem = |error: std::io::Error| format!("rustfmt does not run ({error}): rustup component add rustfmt");
+    let mut child = Command::new("rustfmt")
+        .args(["--edition", "2024"])
+        .current_dir(root)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(problem)?;
+    let mut input = child.stdin.take();
+    let fed = input.as_mut().map(|input| input.write_all(text.as_bytes()));
+    drop(input); // the end of rustfmt's input
+    let output = child.wait_with_output().map_err(problem)?;
+    fed.transpose().map_err(problem)?;
+    if !output.status.success() {
+        return Err("rustfmt refuses what was generated".to_owned());
+    }
+    String::from_utf8(output.stdout).map_err(|error| format!("rustfmt: {error}"))
 }
 
 fn files(entries: &[Entry]) -> Vec<(&'static str, String)> {

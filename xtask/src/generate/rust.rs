@@ -3,7 +3,7 @@
 use super::HEADER;
 use crate::errors::{Entry, FAULTS, capitalised};
 
-/// The text of `core/protocol/src/error/code.rs`, as rustfmt leaves it.
+/// The text of `core/protocol/src/error/code.rs`; rustfmt has yet to go over it.
 pub fn render(entries: &[Entry]) -> String {
     format!("// {HEADER}\n\n//! The permanent error codes.\n\n{}\n{}\n{}", fault(), code(entries), methods(entries))
 }

@@ -55,7 +55,7 @@ fn format(context: &Context) -> Outcome {
     if process::find("rustfmt").is_none() {
         return Outcome::skip("format", "rustfmt is missing: rustup component add rustfmt");
     }
-    let ran = context.run("format", &mut context.cargo(["fmt", "--all", "--check"]));
+    let ran = context.run("format", &mut context.cargo(["fmt", "--all", "--check", "--", "--color=never"]));
     Outcome::of("format", &ran)
 }
 
