@@ -106,6 +106,22 @@ fn the_same_seeds_give_the_same_bytes_and_others_do_not() {
     assert_ne!(a[17..49], repeated[17..49]);
 }
 
+/// Written down: whatever makes these differ speaks another version of the wire format, and must say so.
+#[test]
+fn the_bytes_are_those_of_wire_version_1() {
+    let secret = secret();
+    let digests = contacts(&secret).map(|contact| {
+        let (first, _) = dial(contact);
+        let (second, mut bobs, _) = authorise(contact, receive(&first)).welcome(&welcome(), [5; 32]).unwrap();
+        let mut wire = [first, second].concat();
+        bobs.seal(b"message", &mut wire).unwrap();
+        bobs.rekey_outgoing();
+        bobs.seal(b"message", &mut wire).unwrap();
+        blake3::hash(&wire).to_hex()[..16].to_owned()
+    });
+    assert_eq!(digests, ["425505727ccab8b4", "993e725b4f882251"]);
+}
+
 #[test]
 fn sizes() {
     let secret = secret();

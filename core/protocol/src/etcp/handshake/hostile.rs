@@ -95,6 +95,7 @@ fn message_2(noise: &mut HandshakeState, payload: &[u8]) -> Vec<u8> {
 #[test]
 fn another_prologue_makes_a_stranger() {
     let known = prologue(HelloKind::Known);
+    assert_eq!((&known, &prologue(HelloKind::Ticket)), (b"libspook\x01\x01", b"libspook\x01\x02"));
     let read =
         |prologue: &[u8], kind_byte| receive_hello(&bob(), &message_1(HelloKind::Known, prologue, kind_byte, &honest_payload())).err();
     assert_eq!(read(&known, 1), None, "the honest message, made in the same way, passes");
