@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use zeroize::Zeroizing;
@@ -86,10 +85,19 @@ struct Inner {
     stamp: Option<FileStamp>,
     moved: bool,
     closed_cleanly: bool,
-    /// Whether something was committed since the open, so that the file no longer says that it was closed cleanly.
-    written: AtomicBool,
-    /// Taken by the first commit and by close, which both change what the file says about its end.
-    ending: Mutex<()>,
+    /// Held over every commit and over the close, so that nothing is written behind the mark of a clean close.
+    progress: Mutex<Progress>,
+}
+
+/// How far the owner has come since the open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// Nothing was committed: the file still says how its last owner ended.
+    Opened,
+    /// Something was committed: the file says that its owner did not end cleanly.
+    Written,
+    /// Closed.
+    Closed,
 }
 
 impl Ledger {
@@ -131,8 +139,7 @@ impl Ledger {
                     stamp: stamp.filter(|_| past.moved),
                     moved: past.moved,
                     closed_cleanly: past.closed_cleanly,
-                    written: AtomicBool::new(false),
-                    ending: Mutex::new(()),
+                    progress: Mutex::new(Progress::Opened),
                 }),
             }),
             Err(error) => {
@@ -184,19 +191,19 @@ impl Ledger {
     /// reopened; reads go on.
     pub fn commit(&self, batch: &mut Batch) -> Result<(), LedgerError> {
         let inner = &*self.inner;
-        if inner.written.load(Ordering::Acquire) {
-            return inner.store.commit(batch);
-        }
-        let _first = inner.ending.lock().unwrap_or_else(PoisonError::into_inner);
-        if batch.is_empty() {
-            return Ok(());
+        let mut progress = inner.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        match *progress {
+            Progress::Closed => return Err(LedgerError::Closed),
+            Progress::Written => return inner.store.commit(batch),
+            Progress::Opened if batch.is_empty() => return Ok(()),
+            Progress::Opened => {}
         }
         batch.put(Table::Meta, CLEAN, &[0]);
         if let Some(stamp) = inner.stamp {
             batch.put(Table::Meta, STAMP, &stamp.encode());
         }
         inner.store.commit(batch)?;
-        inner.written.store(true, Ordering::Release);
+        *progress = Progress::Written;
         Ok(())
     }
 
@@ -239,15 +246,17 @@ impl Ledger {
     /// The first error of a commit, if one failed: the mark is not written then. [`LedgerError::Io`] of the close itself.
     pub fn close(&self) -> Result<(), LedgerError> {
         let inner = &*self.inner;
-        let _last = inner.ending.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut batch = Batch::new();
-        if inner.written.load(Ordering::Acquire) {
-            batch.put(Table::Meta, CLEAN, &[1]);
-        }
-        let marked = match inner.store.commit(&mut batch) {
-            Err(LedgerError::Closed) => Ok(()),
-            other => other,
+        let mut progress = inner.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let marked = match *progress {
+            Progress::Closed => return Ok(()),
+            Progress::Opened => Ok(()),
+            Progress::Written => {
+                let mut batch = Batch::new();
+                batch.put(Table::Meta, CLEAN, &[1]);
+                inner.store.commit(&mut batch)
+            }
         };
+        *progress = Progress::Closed;
         marked.and(inner.store.close())
     }
 }

@@ -187,6 +187,17 @@ fn the_clean_mark_is_set_by_close_and_taken_by_the_first_commit() {
 }
 
 #[test]
+fn nothing_is_written_behind_the_mark_of_a_clean_close() {
+    let (_folder, path) = folder();
+    let ledger = Ledger::open(LedgerOptions::file(&path)).unwrap();
+    put(&ledger, b"k", b"1");
+    ledger.clone().close().unwrap();
+    let mut batch = Batch::new();
+    batch.put(Table::Meta, b"k", b"2");
+    assert_eq!(ledger.commit(&mut batch).unwrap_err().code_name(), "CLOSED");
+}
+
+#[test]
 fn a_ledger_in_memory_does_the_same() {
     let ledger = Ledger::open(LedgerOptions::memory().key([3; 32])).unwrap();
     assert!(ledger.closed_cleanly() && !ledger.moved());

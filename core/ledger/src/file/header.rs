@@ -100,14 +100,11 @@ impl Header {
         make().map_err(|error| LedgerError::io("creating the ledger", error))
     }
 
-    /// Marks the file as a ledger that is complete. The change is one byte, so it cannot be torn.
+    /// Marks the file as a ledger that is complete, once everything in it is durable. The change is one byte, so it cannot
+    /// be torn.
     pub(super) fn finish(&self, backend: &dyn StorageBackend) -> Result<(), LedgerError> {
-        let make = || {
-            backend.sync_data()?;
-            backend.write(STATE_AT as u64, &[READY])?;
-            backend.sync_data()
-        };
-        make().map_err(|error| LedgerError::io("creating the ledger", error))
+        let written = backend.write(STATE_AT as u64, &[READY]).and_then(|()| backend.sync_data());
+        written.map_err(|error| LedgerError::io("creating the ledger", error))
     }
 
     fn encode(&self, state: u8) -> [u8; USED] {

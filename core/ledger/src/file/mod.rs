@@ -39,11 +39,14 @@ pub struct FileOptions {
     pub journal_bytes: u64,
     /// Bytes of memory for pages of the tree.
     pub cache_bytes: usize,
+    /// Reads the whole file when it is opened and compares every checksum, so that damage which the disk did not report is
+    /// found. Takes time in proportion to the file, so it is off by default.
+    pub check: bool,
 }
 
 impl Default for FileOptions {
     fn default() -> FileOptions {
-        FileOptions { journal_bytes: 512 << 10, cache_bytes: 16 << 20 }
+        FileOptions { journal_bytes: 512 << 10, cache_bytes: 16 << 20, check: false }
     }
 }
 
@@ -93,11 +96,11 @@ impl FileStore {
             State::Ready(header) => header,
             State::Empty => return FileStore::create(backend, options),
         };
-        let tree = Tree::open(Region::new(backend.clone(), header.tree_start()), options.cache_bytes)?;
+        let tree = Tree::open(Region::new(backend.clone(), header.tree_start()), options)?;
         let mut overlay = Overlay::default();
         let journal = Journal::open(backend.clone(), &header, tree.generation()?, |change| overlay.replay(change))?;
         // What was read may lie in the system's cache only, if the last process was killed between a write and its sync.
-        // From here on it is shown to others as durable, so it has to be.
+        // From here on it is shown to others as durable, so it has to be. (redb syncs when it opens, but promises nothing.)
         backend.sync_data().map_err(|error| LedgerError::io("syncing the ledger", error))?;
         Ok(FileStore { backend, tree, overlay, journal: Mutex::new(Some(journal)) })
     }
@@ -107,11 +110,8 @@ impl FileStore {
         header.begin(backend.as_ref())?;
         Journal::fill(backend.as_ref(), &header)?;
         let generation = journal::fresh_generation()?;
-        let tree = Tree::create(
-            Region::new(backend.clone(), header.tree_start()),
-            options.cache_bytes,
-            &generation,
-        )?;
+        // Durable when it returns, and with it the zeros of the journal, which lie in the same file.
+        let tree = Tree::create(Region::new(backend.clone(), header.tree_start()), options, &generation)?;
         header.finish(backend.as_ref())?;
         let journal = Journal::open(backend.clone(), &header, generation, |_| {})?;
         Ok(FileStore { backend, tree, overlay: Overlay::default(), journal: Mutex::new(Some(journal)) })

@@ -5,6 +5,7 @@ use std::sync::{PoisonError, RwLock};
 
 use redb::{Database, ReadTransaction, ReadableDatabase, StorageError, TableDefinition, TableError, WriteTransaction};
 
+use super::FileOptions;
 use super::journal::Generation;
 use super::overlay::Recent;
 use super::region::Region;
@@ -34,15 +35,19 @@ pub(super) struct Tree {
 
 impl Tree {
     /// Makes the tree of a new file, with empty tables and the first generation of the journal.
-    pub(super) fn create(region: Region, cache: usize, generation: &Generation) -> Result<Tree, LedgerError> {
-        let tree = Tree::open(region, cache)?;
+    pub(super) fn create(region: Region, options: FileOptions, generation: &Generation) -> Result<Tree, LedgerError> {
+        let tree = Tree::open(region, options)?;
         tree.apply(std::iter::empty(), std::iter::empty(), generation)?;
         Ok(tree)
     }
 
     /// Opens the tree of an existing file.
-    pub(super) fn open(region: Region, cache: usize) -> Result<Tree, LedgerError> {
-        let open = || Database::builder().set_cache_size(cache).create_with_backend(region);
+    pub(super) fn open(region: Region, options: FileOptions) -> Result<Tree, LedgerError> {
+        let open = || {
+            let mut builder = Database::builder();
+            builder.set_cache_size(options.cache_bytes).set_check_integrity_on_open(options.check);
+            builder.create_with_backend(region)
+        };
         // redb checks what it reads, but says itself that a file altered by others may make it panic.
         let db = catch_unwind(AssertUnwindSafe(open))
             .map_err(|_| LedgerError::corrupt("the ledger is damaged: its tree cannot be read"))?
