@@ -78,8 +78,7 @@ impl Dial {
         let race = match self.state {
             State::Connected(mut stream) => {
                 if let Some(interest) = self.interest {
-                    sealed::Source::attach(&mut stream, interest)
-                        .map_err(|error| TransportError::io("register", &self.address, error))?;
+                    sealed::Source::attach(&mut stream, interest).map_err(|error| TransportError::io("register", &self.address, error))?;
                 }
                 return Ok(Progress::Connected(stream));
             }
@@ -95,8 +94,7 @@ impl Dial {
         };
         match race.run(self.interest.as_ref()) {
             Outcome::Won(socket, peer) => {
-                let socket =
-                    socket.established().map_err(|error| TransportError::io("register", &self.address, error))?;
+                let socket = socket.established().map_err(|error| TransportError::io("register", &self.address, error))?;
                 Ok(Progress::Connected(Stream::from_socket(socket, Address::from(peer).to_string())))
             }
             Outcome::Open(race) => {

@@ -74,8 +74,7 @@ impl Poller {
     /// `IO`: the operating system cannot wait.
     pub fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> Result<(), TransportError> {
         ready.clear();
-        let timeout =
-            if self.notifier.fall_asleep() { timeout.map(|time| time.min(WAIT_MAX)) } else { Some(Duration::ZERO) };
+        let timeout = if self.notifier.fall_asleep() { timeout.map(|time| time.min(WAIT_MAX)) } else { Some(Duration::ZERO) };
         let polled = self.poll.poll(&mut self.events, timeout);
         self.notifier.get_up();
         match polled {

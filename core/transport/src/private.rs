@@ -85,8 +85,8 @@ mod unix {
             }
             _ => {}
         }
-        let found = fs::symlink_metadata(directory)
-            .map_err(|error| TransportError::io("look at the directory", directory.display(), error))?;
+        let found =
+            fs::symlink_metadata(directory).map_err(|error| TransportError::io("look at the directory", directory.display(), error))?;
         let refuse = |reason: &str| Err(TransportError::address(directory.display(), reason));
         if !found.is_dir() {
             return refuse("a file or link is in the place of the directory for private sockets; remove it");

@@ -57,8 +57,7 @@ pub(crate) fn bind(path: &Path) -> io::Result<(SocketFile, UnixListener)> {
         bound => bound?,
     };
     fs::set_permissions(path, Permissions::from_mode(0o600))?;
-    let file =
-        SocketFile { path: path.to_owned(), identity: identity(&fs::symlink_metadata(path)?), process: process::id() };
+    let file = SocketFile { path: path.to_owned(), identity: identity(&fs::symlink_metadata(path)?), process: process::id() };
     Ok((file, listener))
 }
 
@@ -75,9 +74,7 @@ pub(crate) fn check_path(path: &Path) -> io::Result<()> {
 /// Takes away the socket in the way, if nobody listens behind it.
 fn remove_stale(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
-        Ok(file) if !file.file_type().is_socket() => {
-            Err(io::Error::new(ErrorKind::AddrInUse, "a file that is no socket is in the way"))
-        }
+        Ok(file) if !file.file_type().is_socket() => Err(io::Error::new(ErrorKind::AddrInUse, "a file that is no socket is in the way")),
         Ok(_) if is_listened_on(path)? => Err(ErrorKind::AddrInUse.into()),
         Ok(_) => fs::remove_file(path),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),

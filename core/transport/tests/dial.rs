@@ -144,6 +144,36 @@ fn a_dial_can_be_taken_off_the_poller_and_put_on_another() {
 }
 
 #[test]
+fn an_answer_that_came_before_the_registration_is_reported() {
+    let early = dial(&nowhere());
+    // Long enough for the look-up to end on most machines; where it is not, the test has less to find.
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    assert_eq!(finish(early).unwrap_err().code_name(), "UNREACHABLE");
+}
+
+/// Linux goes through its ports one by one, so that who redials a dead port on the same machine meets it in the end.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_dial_never_connects_to_itself() {
+    let attempt = |address: &Address| loop {
+        if let outcome @ (Ok(Progress::Connected(_)) | Err(_)) = dial(address).finish() {
+            return outcome;
+        }
+    };
+    // The ports that are chosen for dialling are even ones.
+    let address = loop {
+        let Address::Tcp { host, port } = closed_port() else { panic!("not TCP") };
+        let even = Address::Tcp { host, port: port & !1 };
+        if attempt(&even).is_err() {
+            break even;
+        }
+    };
+    for _ in 0..30_000 {
+        assert_eq!(attempt(&address).unwrap_err().code_name(), "UNREACHABLE");
+    }
+}
+
+#[test]
 fn dropping_a_dial_gives_it_up() {
     let mut poller = Poller::new().unwrap();
     for address in ["tcp:localhost:1", &nowhere().to_string(), "mem:nobody"] {
