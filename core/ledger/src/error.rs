@@ -96,12 +96,7 @@ impl LedgerError {
     pub fn is_sticky(&self) -> bool {
         match self {
             Self::Io { .. } | Self::Corrupt { .. } | Self::Panic { .. } => true,
-            Self::Closed
-            | Self::TooLarge { .. }
-            | Self::Key(_)
-            | Self::Locked { .. }
-            | Self::Timeout
-            | Self::Version { .. } => false,
+            Self::Closed | Self::TooLarge { .. } | Self::Key(_) | Self::Locked { .. } | Self::Timeout | Self::Version { .. } => false,
         }
     }
 
@@ -130,10 +125,9 @@ impl fmt::Display for LedgerError {
             Self::Io { operation, source } => write!(f, "{operation}: {source}"),
             Self::Timeout => f.write_str("not durable within the timeout"),
             Self::Corrupt { detail } => write!(f, "{detail}"),
-            Self::Version { found, supported } => write!(
-                f,
-                "the ledger has format {found}, and this version of libspook reads formats up to {supported}"
-            ),
+            Self::Version { found, supported } => {
+                write!(f, "the ledger has format {found}, and this version of libspook reads formats up to {supported}")
+            }
             Self::Panic { detail } => write!(f, "{detail}"),
         }
     }

@@ -43,8 +43,7 @@ impl Secrets {
         };
         // Random nonces: at 2^32 secrets under one key a repetition is still less likely than 2^-32.
         let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce)
-            .map_err(|error| LedgerError::io("drawing random bytes", std::io::Error::other(error)))?;
+        getrandom::fill(&mut nonce).map_err(|error| LedgerError::io("drawing random bytes", std::io::Error::other(error)))?;
         let place = place(table, key);
         let sealed = cipher
             .encrypt(Nonce::from_slice(&nonce), Payload { msg: secret, aad: &place })

@@ -124,11 +124,7 @@ impl Ledger {
     ///
     /// # Errors
     /// As [`Ledger::open`]. The store is closed then.
-    pub fn with_store(
-        store: Box<dyn Store>,
-        stamp: Option<FileStamp>,
-        key: Option<&[u8; 32]>,
-    ) -> Result<Ledger, LedgerError> {
+    pub fn with_store(store: Box<dyn Store>, stamp: Option<FileStamp>, key: Option<&[u8; 32]>) -> Result<Ledger, LedgerError> {
         let store = Sticky::new(store);
         let secrets = Secrets::new(key);
         match Past::read_or_begin(&store, &secrets, stamp) {
@@ -175,12 +171,7 @@ impl Ledger {
     ///
     /// # Errors
     /// As [`Store::get`].
-    pub fn scan(
-        &self,
-        table: Table,
-        range: KeyRange<'_>,
-        each: &mut dyn FnMut(&[u8], &[u8]) -> bool,
-    ) -> Result<(), LedgerError> {
+    pub fn scan(&self, table: Table, range: KeyRange<'_>, each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), LedgerError> {
         self.inner.store.scan(table, range, each)
     }
 
@@ -277,11 +268,7 @@ struct Past {
 }
 
 impl Past {
-    fn read_or_begin(
-        store: &dyn Store,
-        secrets: &Secrets,
-        stamp: Option<FileStamp>,
-    ) -> Result<Past, LedgerError> {
+    fn read_or_begin(store: &dyn Store, secrets: &Secrets, stamp: Option<FileStamp>) -> Result<Past, LedgerError> {
         let Some(marker) = store.get(Table::Meta, SEAL)? else {
             let mut batch = Batch::new();
             batch.put(Table::Meta, SEAL, &secrets.marker(SEAL)?);

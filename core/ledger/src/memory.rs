@@ -40,12 +40,7 @@ impl Store for MemoryStore {
         self.read(|tables| tables[usize::from(table.number())].get(key).map(|value| value.to_vec()))
     }
 
-    fn scan(
-        &self,
-        table: Table,
-        range: KeyRange<'_>,
-        each: &mut dyn FnMut(&[u8], &[u8]) -> bool,
-    ) -> Result<(), LedgerError> {
+    fn scan(&self, table: Table, range: KeyRange<'_>, each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), LedgerError> {
         self.read(|tables| {
             if range.is_empty() {
                 return;
@@ -74,9 +69,7 @@ impl Store for MemoryStore {
     }
 
     fn size_bytes(&self) -> Result<u64, LedgerError> {
-        self.read(|tables| {
-            tables.iter().flatten().map(|(key, value)| (key.len() + value.len()) as u64).sum()
-        })
+        self.read(|tables| tables.iter().flatten().map(|(key, value)| (key.len() + value.len()) as u64).sum())
     }
 
     fn close(&self) -> Result<(), LedgerError> {

@@ -34,12 +34,7 @@ impl<S: Store> Store for Sticky<S> {
         self.store.get(table, key)
     }
 
-    fn scan(
-        &self,
-        table: Table,
-        range: KeyRange<'_>,
-        each: &mut dyn FnMut(&[u8], &[u8]) -> bool,
-    ) -> Result<(), LedgerError> {
+    fn scan(&self, table: Table, range: KeyRange<'_>, each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), LedgerError> {
         self.store.scan(table, range, each)
     }
 

@@ -19,12 +19,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// As [`Store::get`].
-    fn scan(
-        &self,
-        table: Table,
-        range: KeyRange<'_>,
-        each: &mut dyn FnMut(&[u8], &[u8]) -> bool,
-    ) -> Result<(), LedgerError>;
+    fn scan(&self, table: Table, range: KeyRange<'_>, each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), LedgerError>;
 
     /// Makes the whole batch durable, or nothing of it, and clears it. After a crash at any moment the batch is there
     /// entirely or not at all; once the call has returned `Ok` it is there.
@@ -52,12 +47,7 @@ impl<S: Store + ?Sized> Store for Box<S> {
         (**self).get(table, key)
     }
 
-    fn scan(
-        &self,
-        table: Table,
-        range: KeyRange<'_>,
-        each: &mut dyn FnMut(&[u8], &[u8]) -> bool,
-    ) -> Result<(), LedgerError> {
+    fn scan(&self, table: Table, range: KeyRange<'_>, each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), LedgerError> {
         (**self).scan(table, range, each)
     }
 

@@ -23,8 +23,7 @@ impl Table {
     pub const COUNT: usize = 5;
 
     /// All tables in the order of their numbers.
-    pub const ALL: [Table; Table::COUNT] =
-        [Table::Meta, Table::Peers, Table::Pairs, Table::Tickets, Table::Cells];
+    pub const ALL: [Table; Table::COUNT] = [Table::Meta, Table::Peers, Table::Pairs, Table::Tickets, Table::Cells];
 
     /// The number of the table in the file format.
     pub fn number(self) -> u8 {

@@ -241,9 +241,7 @@ fn a_full_disk_is_sticky_and_nothing_acknowledged_is_lost() {
     disk.limit(None);
     assert_eq!(store.commit(&mut batch).unwrap_err().to_string(), error.to_string());
     let whole = |store: &dyn Store| {
-        (0..acknowledged).all(|number| {
-            store.get(Table::Cells, &number.to_be_bytes()).unwrap() == Some(vec![number as u8; 20_000])
-        })
+        (0..acknowledged).all(|number| store.get(Table::Cells, &number.to_be_bytes()).unwrap() == Some(vec![number as u8; 20_000]))
     };
     assert!(whole(&store), "reads go on");
     assert!(store.close().is_err());

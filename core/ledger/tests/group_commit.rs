@@ -173,12 +173,7 @@ impl Store for Gate {
         self.store.get(table, key)
     }
 
-    fn scan(
-        &self,
-        table: Table,
-        range: spook_ledger::KeyRange<'_>,
-        each: &mut dyn FnMut(&[u8], &[u8]) -> bool,
-    ) -> Result<(), LedgerError> {
+    fn scan(&self, table: Table, range: spook_ledger::KeyRange<'_>, each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), LedgerError> {
         self.store.scan(table, range, each)
     }
 

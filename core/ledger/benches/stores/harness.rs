@@ -27,8 +27,8 @@ const BATCHES: [(usize, usize); 5] = [(1, 400), (10, 200), (100, 60), (1000, 20)
 const ROUNDS: usize = 5;
 const OPENS: usize = 5;
 
-/// Runs everything, or the part of a child process that gets killed.
-pub fn run(candidates: &[Candidate]) {
+/// Runs everything, or the part of a child process that gets killed; then `more` in a folder of its own.
+pub fn run(candidates: &[Candidate], more: impl FnOnce(&Path)) {
     let mut args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     if args.first().is_some_and(|arg| arg == "writer") {
         let (_, make) = candidates[args[1].parse::<usize>().unwrap()];
@@ -46,6 +46,7 @@ pub fn run(candidates: &[Candidate]) {
         subject.close();
     }
     opens(candidates, &folders, cells);
+    more(&base.join("more"));
     std::fs::remove_dir_all(&base).unwrap();
 }
 
@@ -163,14 +164,14 @@ fn write_until_killed(subject: &mut dyn Subject, folder: &Path, cells: u64) {
 }
 
 /// Pair index and path of a cell.
-fn key(number: u64) -> Vec<u8> {
+pub fn key(number: u64) -> Vec<u8> {
     let mut key = ((number % 100) as u32).to_be_bytes().to_vec();
     key.extend_from_slice(format!("/sensor/{}/value", number / 100).as_bytes());
     key
 }
 
 /// A value with its dot and stamp, of the size of a small cell.
-fn value(number: u64) -> [u8; 80] {
+pub fn value(number: u64) -> [u8; 80] {
     let mut value = [0; 80];
     for (position, chunk) in value.chunks_mut(8).enumerate() {
         chunk.copy_from_slice(&number.wrapping_mul(position as u64 + 1).to_le_bytes());
@@ -178,6 +179,7 @@ fn value(number: u64) -> [u8; 80] {
     value
 }
 
+/// Megabytes of all files in a folder.
 fn megabytes(folder: &Path) -> f64 {
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
     let size = |entry: std::fs::DirEntry| {
@@ -186,7 +188,8 @@ fn megabytes(folder: &Path) -> f64 {
     files.map(size).sum::<u64>() as f64 / 1e6
 }
 
-fn quantile(mut values: Vec<f64>, at: f64) -> f64 {
+/// The value at a share of the sorted values.
+pub fn quantile(mut values: Vec<f64>, at: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     values[((values.len() - 1) as f64 * at).round() as usize]
 }

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a measurement may panic")]
 
+mod group;
 mod harness;
 mod subjects;
 
@@ -19,5 +20,5 @@ fn main() {
         ("redb", || Box::new(subjects::Redb::default())),
         ("redb, quick repair", || Box::new(subjects::Redb::with_quick_repair())),
     ];
-    harness::run(&subjects);
+    harness::run(&subjects, group::run);
 }

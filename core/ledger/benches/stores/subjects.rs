@@ -26,8 +26,7 @@ impl Append {
 
 impl Subject for Append {
     fn open(&mut self, folder: &Path) {
-        let mut file =
-            File::options().create(true).truncate(false).read(true).write(true).open(folder.join("log")).unwrap();
+        let mut file = File::options().create(true).truncate(false).read(true).write(true).open(folder.join("log")).unwrap();
         if self.preallocated {
             file.write_all(&[0; 1 << 20]).unwrap();
             file.rewind().unwrap();

@@ -126,9 +126,7 @@ fn begins_like_a_header(page: &[u8; USED]) -> bool {
 }
 
 fn not_a_ledger(len: u64) -> LedgerError {
-    LedgerError::corrupt(format!(
-        "the file is not a ledger: its {len} bytes do not begin with \"SpookDB\"; it was left as it is"
-    ))
+    LedgerError::corrupt(format!("the file is not a ledger: its {len} bytes do not begin with \"SpookDB\"; it was left as it is"))
 }
 
 /// The `N` bytes at `at`.

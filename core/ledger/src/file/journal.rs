@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use redb::StorageBackend;
-use zeroize::Zeroize;
 
 use super::header::{Header, PAGE};
 use crate::batch::{Batch, Change};
@@ -42,18 +41,11 @@ pub(super) struct Journal {
 /// A new generation.
 pub(super) fn fresh_generation() -> Result<Generation, LedgerError> {
     let mut generation = [0; 32];
-    getrandom::fill(&mut generation)
-        .map_err(|error| LedgerError::io("drawing random bytes", std::io::Error::other(error)))?;
+    getrandom::fill(&mut generation).map_err(|error| LedgerError::io("drawing random bytes", std::io::Error::other(error)))?;
     Ok(generation)
 }
 
 impl Journal {
-    /// Writes zeros over the area of a new file, so that later commits change no metadata of the file system.
-    pub(super) fn fill(backend: &dyn StorageBackend, header: &Header) -> Result<(), LedgerError> {
-        let zeros = vec![0; header.journal_bytes() as usize];
-        backend.write(PAGE, &zeros).map_err(|error| LedgerError::io("creating the ledger", error))
-    }
-
     /// Reads the frames of `generation` and calls `replay` with their changes in the order of their commits.
     pub(super) fn open(
         backend: Arc<dyn StorageBackend>,
@@ -63,8 +55,7 @@ impl Journal {
     ) -> Result<Journal, LedgerError> {
         let mut area = vec![0; header.journal_bytes() as usize];
         backend.read(PAGE, &mut area).map_err(|error| LedgerError::io("reading the journal", error))?;
-        let mut journal =
-            Journal { backend, capacity: header.journal_bytes(), generation, end: 0, index: 0, frame: Vec::new() };
+        let mut journal = Journal { backend, capacity: header.journal_bytes(), generation, end: 0, index: 0, frame: Vec::new() };
         while let Some(payload) = journal.frame_at(&area[journal.end as usize..]) {
             for change in Changes(payload) {
                 replay(change?);
@@ -72,7 +63,6 @@ impl Journal {
             journal.end += (HEAD + payload.len()) as u64;
             journal.index += 1;
         }
-        area.zeroize();
         Ok(journal)
     }
 

@@ -46,7 +46,7 @@ pub struct FileOptions {
 
 impl Default for FileOptions {
     fn default() -> FileOptions {
-        FileOptions { journal_bytes: 512 << 10, cache_bytes: 16 << 20, check: false }
+        FileOptions { journal_bytes: 1 << 20, cache_bytes: 16 << 20, check: false }
     }
 }
 
@@ -108,9 +108,8 @@ impl FileStore {
     fn create(backend: Arc<dyn StorageBackend>, options: FileOptions) -> Result<FileStore, LedgerError> {
         let header = Header::new(options.journal_bytes);
         header.begin(backend.as_ref())?;
-        Journal::fill(backend.as_ref(), &header)?;
         let generation = journal::fresh_generation()?;
-        // Durable when it returns, and with it the zeros of the journal, which lie in the same file.
+        // Durable when it returns. The journal before it is a hole: zeros that take no room until they are overwritten.
         let tree = Tree::create(Region::new(backend.clone(), header.tree_start()), options, &generation)?;
         header.finish(backend.as_ref())?;
         let journal = Journal::open(backend.clone(), &header, generation, |_| {})?;
@@ -136,12 +135,7 @@ impl Store for FileStore {
         }
     }
 
-    fn scan(
-        &self,
-        table: Table,
-        range: KeyRange<'_>,
-        each: &mut dyn FnMut(&[u8], &[u8]) -> bool,
-    ) -> Result<(), LedgerError> {
+    fn scan(&self, table: Table, range: KeyRange<'_>, each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), LedgerError> {
         if range.is_empty() {
             return self.tree.check_open();
         }

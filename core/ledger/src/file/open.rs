@@ -68,8 +68,7 @@ pub(super) fn backend(path: &Path) -> Result<(FileBackend, bool), LedgerError> {
     if !metadata.is_file() {
         return Err(LedgerError::corrupt(format!("{}: not a regular file", path.display())));
     }
-    let backend = FileBackend::new(file)
-        .map_err(|error| failed("opening", path, io::Error::other(error)))?;
+    let backend = FileBackend::new(file).map_err(|error| failed("opening", path, io::Error::other(error)))?;
     Ok((backend, metadata.len() == 0))
 }
 
@@ -90,8 +89,7 @@ pub(super) fn finish(path: &Path, created: bool) -> Result<(), LedgerError> {
 #[cfg(unix)]
 fn tighten(path: &Path) -> Result<(), LedgerError> {
     use std::os::unix::fs::PermissionsExt;
-    let mut permissions =
-        std::fs::metadata(path).map_err(|error| failed("looking at", path, error))?.permissions();
+    let mut permissions = std::fs::metadata(path).map_err(|error| failed("looking at", path, error))?.permissions();
     if permissions.mode() & 0o077 != 0 {
         permissions.set_mode(permissions.mode() & !0o077);
         std::fs::set_permissions(path, permissions).map_err(|error| failed("restricting", path, error))?;
@@ -109,9 +107,7 @@ pub(super) fn at(path: &Path, error: LedgerError) -> LedgerError {
     let path = path.display();
     match error {
         LedgerError::Locked { .. } => LedgerError::Locked { path: path.to_string() },
-        LedgerError::Io { operation, source } => {
-            LedgerError::Io { operation: format!("{operation} {path}"), source }
-        }
+        LedgerError::Io { operation, source } => LedgerError::Io { operation: format!("{operation} {path}"), source },
         LedgerError::Corrupt { detail } => LedgerError::Corrupt { detail: format!("{path}: {detail}") },
         other => other,
     }

@@ -64,12 +64,7 @@ impl Overlay {
     }
 
     /// Copies what lies in `range`, and calls `also` while nothing can change.
-    pub(super) fn copy_with<R>(
-        &self,
-        table: Table,
-        range: &KeyRange<'_>,
-        also: impl FnOnce() -> R,
-    ) -> (Recent, R) {
+    pub(super) fn copy_with<R>(&self, table: Table, range: &KeyRange<'_>, also: impl FnOnce() -> R) -> (Recent, R) {
         let tables = self.read();
         let within = tables[usize::from(table.number())].range::<[u8], _>(range.bounds());
         let recent = within.map(|(key, value)| (key.clone(), value.clone())).collect();

@@ -112,10 +112,7 @@ impl Tree {
 }
 
 /// Writes changes that come in the order of their tables, opening each table once.
-fn write_run<'a>(
-    transaction: &WriteTransaction,
-    changes: impl Iterator<Item = Change<'a>>,
-) -> Result<(), LedgerError> {
+fn write_run<'a>(transaction: &WriteTransaction, changes: impl Iterator<Item = Change<'a>>) -> Result<(), LedgerError> {
     const WHAT: &str = "writing the ledger";
     let mut open: Option<(Table, OpenTable<'_>)> = None;
     for (table, key, value) in changes {

@@ -28,8 +28,7 @@ pub enum Fate {
 }
 
 impl Fate {
-    pub const ALL: [Fate; 6] =
-        [Fate::AllKept, Fate::NoneKept, Fate::Prefix, Fate::Some, Fate::Torn, Fate::Garbage];
+    pub const ALL: [Fate; 6] = [Fate::AllKept, Fate::NoneKept, Fate::Prefix, Fate::Some, Fate::Torn, Fate::Garbage];
 }
 
 #[derive(Debug, Clone)]
