@@ -6,16 +6,20 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`etcp`] | identity, tickets, handshake, channel, link |
+//! | [`id`] | the names of endpoints and Pairs |
+//! | [`etcp`] | identity, tickets, handshake, channel |
+//! | [`link`] | what carries all Pairs of two endpoints |
 //! | [`estp`] | state, candidates, deltas, collapse, the lifecycle of a half |
 //! | [`wire`] | the encoding of numbers, values and frames |
-//! | [`value`], [`pointer`] | what a program reads and writes, and where |
+//! | [`value`], [`mod@pointer`] | what a program reads and writes, and where |
 //! | [`error`] | the permanent error codes |
 
 pub mod error;
 pub mod estp;
 pub mod etcp;
+pub mod id;
 pub mod limits;
+pub mod link;
 pub mod pointer;
 pub mod value;
 pub mod wire;

@@ -26,7 +26,7 @@ pub fn wins(challenger: Place, holder: Place) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::etcp::EndpointId;
+    use crate::id::EndpointId;
     use proptest::prelude::*;
 
     fn place() -> impl Strategy<Value = Place> {

@@ -1,7 +1,7 @@
 //! Dots, authors and version vectors: who wrote what, and who has seen which of it.
 
 use super::stamp::Stamp;
-use crate::etcp::EndpointId;
+use crate::id::EndpointId;
 use std::fmt;
 
 /// An endpoint in one author epoch: 32 random bits, new whenever the ledger is not the one this endpoint wrote last.

@@ -6,7 +6,7 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::id::EndpointId;
+use crate::id::EndpointId;
 
 /// Prefix of what a signing key signs to adopt an exchange key. No other signature of libspook begins like this.
 const BINDING_CONTEXT: &[u8] = b"libspook 2026 key binding\0";

@@ -1,8 +1,7 @@
-//! ETCP: identity, tickets, handshake, links.
+//! ETCP: identity, tickets, handshake, channel.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`id`] | [`EndpointId`] and [`PairId`], written as UUIDs |
 //! | [`identity`] | the keys of an endpoint, secret and public |
 //! | [`ticket`] | the text that introduces two endpoints to each other |
 //! | [`gate`] | the keyed check that a stranger's bytes do not pass |
@@ -17,16 +16,15 @@ pub mod channel;
 mod fields;
 pub mod gate;
 pub mod handshake;
-pub mod id;
 pub mod identity;
 pub mod ticket;
 
+pub use crate::id::{EndpointId, IdError, PairId};
 pub use channel::{Channel, ChannelError};
 pub use fields::{MAX_ADDRESS_LEN, MAX_ADDRESSES};
 pub use handshake::{
     Authorised, Contact, Dialling, ExpectWelcome, HandshakeError, Hello, HelloKind, PeerAuthenticated, ReceivedHello, Refusal,
     StrangerReason, Welcome, receive_hello,
 };
-pub use id::{EndpointId, IdError, PairId};
 pub use identity::{Identity, PublicKeys};
 pub use ticket::{Ticket, TicketError, TicketId, TicketSecret};

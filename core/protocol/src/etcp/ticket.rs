@@ -22,8 +22,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::fields::{Reader, put_addresses};
 use super::gate::{equal_in_constant_time, first_16};
-use super::id::PairId;
 use super::identity::PublicKeys;
+use crate::id::PairId;
 
 /// What every ticket of this version begins with.
 const PREFIX: &str = "spook1";

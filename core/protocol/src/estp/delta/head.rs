@@ -3,7 +3,7 @@
 use super::{Baseline, CandidateHead, Ends};
 use crate::estp::dot::Author;
 use crate::estp::stamp::Stamp;
-use crate::etcp::EndpointId;
+use crate::id::EndpointId;
 use crate::wire::{Malformed, Reader, put_signed, put_varint};
 
 /// How the cell is named: bits 4 and 5 of the head.

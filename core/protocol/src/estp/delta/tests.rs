@@ -5,7 +5,7 @@ use crate::estp::candidate::Operation;
 use crate::estp::feed::Issue;
 use crate::estp::half::HalfPair;
 use crate::estp::stamp::Stamp;
-use crate::etcp::EndpointId;
+use crate::id::EndpointId;
 use crate::value::Value;
 use proptest::prelude::*;
 

@@ -1,7 +1,7 @@
 //! What observers are told.
 
 use crate::estp::lifecycle::{self, Lifecycle};
-use crate::etcp::EndpointId;
+use crate::id::EndpointId;
 use crate::value::Value;
 use std::sync::Arc;
 

@@ -15,7 +15,7 @@ pub use write::Written;
 use super::dot::{Author, AuthorIndex, VersionVector};
 use super::lifecycle::{Event, Lifecycle, LinkFact, Reason};
 use super::state::{Birth, CellIndex, Digest, ROOT, StateBlock, Version};
-use crate::etcp::EndpointId;
+use crate::id::EndpointId;
 use crate::pointer::{self, PointerError};
 use crate::value::Value;
 use change::Observed;

@@ -184,7 +184,7 @@ mod tests {
     use super::*;
     use crate::error::Code;
     use crate::estp::dot::Author;
-    use crate::etcp::EndpointId;
+    use crate::id::EndpointId;
 
     fn half() -> HalfPair {
         HalfPair::new(Author { endpoint: EndpointId::from_bytes([1; 16]), epoch: 1 }, None, 0)

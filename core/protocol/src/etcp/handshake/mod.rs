@@ -40,8 +40,8 @@ pub use initiator::{Contact, Dialling, ExpectWelcome};
 pub use message::{Hello, HelloKind, Refusal, Welcome};
 pub use responder::{Authorised, ReceivedHello, receive_hello};
 
-use super::id::EndpointId;
 use super::identity::PublicKeys;
+use crate::id::EndpointId;
 
 /// Version of the layout of the handshake itself; part of the prologue, so that endpoints of different versions are strangers. The
 /// versions of everything behind it are negotiated inside ([`Hello::min_version`], [`Hello::max_version`]).

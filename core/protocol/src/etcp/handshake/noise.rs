@@ -1,7 +1,7 @@
 //! The cryptography under the handshake: snow does the Noise patterns; this module gives it its primitives and its randomness.
 //!
-//! Hash and cipher are snow's own. Its Diffie-Hellman accepts a result of zero and leaves its secret in memory, and its randomness is
-//! the operating system's: those two are replaced by ones that refuse low-order points, wipe, and draw from a seed.
+//! The hash is snow's own; what it has for the rest is replaced by primitives that refuse low-order points, wipe keys, keep the
+//! expanded AES key over all messages, and draw from a seed instead of from the operating system.
 
 use std::sync::{Arc, OnceLock};
 
@@ -17,7 +17,7 @@ use crate::etcp::identity::Identity;
 use super::WIRE_VERSION;
 use super::error::HandshakeError;
 use super::message::HelloKind;
-use super::primitives::X25519;
+use super::primitives::{AesGcm, X25519};
 
 /// Where the pre-shared key stands in the pattern IKpsk2.
 pub(super) const PSK_POSITION: u8 = 2;
@@ -89,7 +89,10 @@ impl CryptoResolver for Resolver {
     }
 
     fn resolve_cipher(&self, choice: &CipherChoice) -> Option<Box<dyn Cipher>> {
-        DefaultResolver.resolve_cipher(choice)
+        match choice {
+            CipherChoice::AESGCM => Some(Box::new(AesGcm::default())),
+            _ => None,
+        }
     }
 }
 

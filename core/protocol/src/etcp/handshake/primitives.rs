@@ -1,9 +1,14 @@
-//! Diffie-Hellman for snow: its own accepts a result of zero and leaves its secret in memory.
+//! Diffie-Hellman and cipher for snow. Its own accept a result of zero, leave keys in memory, and expand the AES key again for every
+//! message.
 
+use aes_gcm::aead::AeadInPlace;
+use aes_gcm::{Aes256Gcm, KeyInit};
 use snow::Error;
-use snow::types::{Dh, Random};
+use snow::types::{Cipher, Dh, Random};
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::{Zeroize, Zeroizing};
+
+use crate::etcp::channel::TAG_LEN;
 
 /// X25519 (RFC 7748) that wipes its secret and refuses a shared secret of zero, which low-order points give.
 pub(super) struct X25519 {
@@ -73,6 +78,58 @@ impl Dh for X25519 {
 impl Drop for X25519 {
     fn drop(&mut self) {
         self.secret.zeroize();
+    }
+}
+
+/// AES-256-GCM with the nonce of Noise (section 12.4): four zero bytes, then the counter, big-endian. The expanded key is kept over
+/// all messages; the crate `aes` wipes it when dropped, by its feature `zeroize`.
+#[derive(Default)]
+pub(super) struct AesGcm {
+    cipher: Option<Aes256Gcm>,
+}
+
+fn nonce(counter: u64) -> [u8; 12] {
+    let mut nonce = [0; 12];
+    nonce[4..].copy_from_slice(&counter.to_be_bytes());
+    nonce
+}
+
+impl Cipher for AesGcm {
+    fn name(&self) -> &'static str {
+        "AESGCM"
+    }
+
+    fn set(&mut self, key: &[u8; 32]) {
+        self.cipher = Some(Aes256Gcm::new(key.into()));
+    }
+
+    fn encrypt(&self, counter: u64, authtext: &[u8], plaintext: &[u8], out: &mut [u8]) -> usize {
+        let cipher = self.cipher.as_ref().expect("snow asks for encryption only after a key was set");
+        let (text, tag_out) = out.split_at_mut(plaintext.len());
+        text.copy_from_slice(plaintext);
+        let tag = cipher
+            .encrypt_in_place_detached(&nonce(counter).into(), authtext, text)
+            .expect("AES-GCM refuses only texts of 64 GiB, and Noise messages end at 65,535 bytes");
+        tag_out[..TAG_LEN].copy_from_slice(&tag);
+        plaintext.len() + TAG_LEN
+    }
+
+    fn decrypt(&self, counter: u64, authtext: &[u8], ciphertext: &[u8], out: &mut [u8]) -> Result<usize, Error> {
+        let cipher = self.cipher.as_ref().ok_or(Error::Decrypt)?;
+        let (text, tag) = ciphertext.split_last_chunk::<TAG_LEN>().ok_or(Error::Decrypt)?;
+        let out = out.get_mut(..text.len()).ok_or(Error::Decrypt)?;
+        out.copy_from_slice(text);
+        cipher.decrypt_in_place_detached(&nonce(counter).into(), authtext, out, tag.into()).map_err(|_| Error::Decrypt)?;
+        Ok(text.len())
+    }
+
+    /// Noise, section 4.2: the first 32 bytes of the encryption of zeros under the last nonce.
+    fn rekey(&mut self) {
+        let mut sealed = Zeroizing::new([0; 32 + TAG_LEN]);
+        self.encrypt(u64::MAX, &[], &[0; 32], &mut sealed[..]);
+        let mut key = Zeroizing::new([0; 32]);
+        key.copy_from_slice(&sealed[..32]);
+        self.set(&key);
     }
 }
 

@@ -7,9 +7,9 @@ use zeroize::Zeroizing;
 
 use crate::etcp::channel::Channel;
 use crate::etcp::gate::{self, GATE_LEN, equal_in_constant_time};
-use crate::etcp::id::EndpointId;
 use crate::etcp::identity::{Identity, PublicKeys};
 use crate::etcp::ticket::{TicketId, TicketSecret};
+use crate::id::EndpointId;
 
 use super::error::{HandshakeError, StrangerReason};
 use super::message::{Hello, HelloKind, Introduction, Refusal, Welcome, decode_hello, encode_refusal, encode_welcome, initiator_keys};

@@ -54,7 +54,7 @@ impl EndpointId {
         &self.0
     }
 
-    pub(super) fn from_digest(digest: &[u8; 32]) -> Self {
+    pub(crate) fn from_digest(digest: &[u8; 32]) -> Self {
         EndpointId(stamped(digest, Self::VERSION))
     }
 }

@@ -1,0 +1,260 @@
+//! A link on a stream of bytes: handshake done, messages sealed and framed, frames handed to the two directions.
+
+use super::frame::Frame;
+use super::heartbeat::Heartbeat;
+use super::host::{Host, Progress};
+use super::incoming::{Around, Fault, Incoming};
+use super::outgoing::Outgoing;
+use super::records::{Inbox, put_message_length};
+use super::resume::{Resume, Start};
+use crate::error::Code;
+use crate::estp::Author;
+use crate::etcp::Channel;
+
+/// Why a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// A message was forged or damaged on the way, or its length is out of bounds.
+    Damaged,
+    /// Nothing was heard for longer than the timeout.
+    Silent,
+    /// One side broke the protocol or closed.
+    Fault(Fault),
+}
+
+/// What can be set about a link.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// After how many µs of silence the peer is suspected; long round trips stretch it.
+    pub silence: u64,
+    /// After how many messages of one direction its key is replaced.
+    pub rekey_messages: u64,
+    /// After how many bytes of one direction its key is replaced.
+    pub rekey_bytes: u64,
+    /// After how many µs the key of a direction in use is replaced.
+    pub rekey_after: u64,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { silence: 5_000_000, rekey_messages: 1 << 20, rekey_bytes: 1 << 30, rekey_after: 600_000_000 }
+    }
+}
+
+/// A link that is up.
+///
+/// | | methods |
+/// |---|---|
+/// | getters | `peer`, `round_trip`, `messages` |
+/// | inputs | `handle_bytes`, `handle_time` |
+/// | commands | `send`, `want_prompt`, `send_whole`, `close` |
+/// | polls | `poll_transmit`, `poll_deadline` |
+///
+/// After any input or command, `poll_transmit` is to be called until it gives nothing, then `poll_deadline`. Time must not go back.
+pub struct Connection {
+    channel: Channel,
+    peer: Author,
+    options: Options,
+    outgoing: Outgoing,
+    incoming: Incoming,
+    heartbeat: Heartbeat,
+    inbox: Inbox,
+    plain: Vec<u8>,
+    opened: Vec<u8>,
+    rekeyed: u64,
+    closing: bool,
+    messages: (u64, u64),
+}
+
+/// The two directions before the channel is there: the side that answers a hello puts its first frames into the welcome.
+#[derive(Debug)]
+pub struct Directions {
+    outgoing: Outgoing,
+    incoming: Incoming,
+    peer: Author,
+}
+
+impl Directions {
+    /// Begins where the two cursors agreed to; `mine` and `theirs` are what the two sides said.
+    pub fn new(start: &Start, mine: &Resume, theirs: &Resume) -> Directions {
+        let told = Progress { held: start.receive_after, durable: mine.durable };
+        let heard = Progress { held: start.send_after, durable: theirs.durable };
+        Directions { outgoing: Outgoing::new(start, told), incoming: Incoming::new(start, heard), peer: start.ends.receiver }
+    }
+
+    /// The frames that go into the welcome, at most about 48 KiB.
+    pub fn first_frames(&mut self, now: u64, host: &mut impl Host) -> Vec<u8> {
+        let mut plain = Vec::new();
+        self.outgoing.fill(now, host, &mut plain);
+        plain
+    }
+
+    /// The channel is there.
+    pub fn connect(self, channel: Channel, now: u64, options: Options) -> Connection {
+        let Directions { outgoing, incoming, peer } = self;
+        Connection {
+            channel,
+            peer,
+            options,
+            outgoing,
+            incoming,
+            heartbeat: Heartbeat::new(now, options.silence),
+            inbox: Inbox::default(),
+            plain: Vec::new(),
+            opened: Vec::new(),
+            rekeyed: now,
+            closing: false,
+            messages: (0, 0),
+        }
+    }
+}
+
+impl Connection {
+    /// The other end, with the author epoch of this link.
+    pub fn peer(&self) -> Author {
+        self.peer
+    }
+
+    /// The smoothed round trip in µs, once one was measured.
+    pub fn round_trip(&self) -> Option<u64> {
+        self.heartbeat.round_trip()
+    }
+
+    /// Messages sent and received on this link, the handshake not counted.
+    pub fn messages(&self) -> (u64, u64) {
+        self.messages
+    }
+
+    /// Frames that came within the welcome.
+    ///
+    /// # Errors
+    /// [`Ended`]: the link is over.
+    pub fn handle_first_frames(&mut self, plain: &[u8], now: u64, host: &mut impl Host) -> Result<(), Ended> {
+        let Connection { incoming, outgoing, heartbeat, .. } = self;
+        incoming.handle(plain, &mut Around { host, outgoing, heartbeat, now }).map_err(Ended::Fault)
+    }
+
+    /// Bytes came from the transport, in whatever pieces.
+    ///
+    /// # Errors
+    /// [`Ended`]: the link is over; for a fault of the peer's, [`Connection::poll_transmit`] still gives the close frame with the reason.
+    pub fn handle_bytes(&mut self, bytes: &[u8], now: u64, host: &mut impl Host) -> Result<(), Ended> {
+        self.heartbeat.heard(now);
+        self.inbox.push(bytes);
+        loop {
+            self.opened.clear();
+            match self.inbox.message() {
+                Err(_) => return Err(Ended::Damaged),
+                Ok(None) => return Ok(()),
+                Ok(Some(message)) => self.channel.open(message, &mut self.opened).map_err(|_| Ended::Damaged)?,
+            }
+            self.messages.1 += 1;
+            let Connection { incoming, outgoing, heartbeat, opened, .. } = self;
+            let handled = incoming.handle(opened, &mut Around { host: &mut *host, outgoing, heartbeat, now });
+            if let Err(fault) = handled {
+                if !matches!(fault, Fault::Closed(Code::Closed, _)) {
+                    self.close(fault.code(), &fault.to_string());
+                }
+                return Err(Ended::Fault(fault));
+            }
+            if self.incoming.take_rekey() {
+                self.channel.rekey_incoming();
+            }
+        }
+    }
+
+    /// Time has passed.
+    ///
+    /// # Errors
+    /// [`Ended::Silent`] when nothing was heard for too long.
+    pub fn handle_time(&mut self, now: u64) -> Result<(), Ended> {
+        if self.heartbeat.is_silent(now) {
+            return Err(Ended::Silent);
+        }
+        if let Some(token) = self.heartbeat.due_ping(now) {
+            self.send(Frame::Ping(token));
+        }
+        Ok(())
+    }
+
+    /// Sends a control frame with the next message.
+    pub fn send(&mut self, frame: Frame) {
+        // A link that has no room for one more is closed by what filled it.
+        let _ = self.outgoing.control(frame);
+    }
+
+    /// Somebody waits for what was written to be acknowledged.
+    pub fn want_prompt(&mut self) {
+        self.outgoing.want_prompt();
+    }
+
+    /// The Pair in a slot is new to the peer: all of it has to be sent.
+    pub fn send_whole(&mut self, slot: u64) {
+        self.outgoing.send_whole(slot);
+    }
+
+    /// Something became durable: an acknowledgement that was owed may go.
+    pub fn made_durable(&mut self, now: u64) {
+        self.outgoing.owe_ack(now, false);
+    }
+
+    /// Ends the link with a reason, which the next poll gives to the peer.
+    pub fn close(&mut self, code: Code, text: &str) {
+        if !self.closing {
+            self.send(Frame::Close(code, text.to_owned()));
+            self.closing = true;
+        }
+    }
+
+    /// Appends the next sealed message to `out`, and returns whether there was one.
+    pub fn poll_transmit(&mut self, now: u64, host: &mut impl Host, out: &mut Vec<u8>) -> bool {
+        self.plain.clear();
+        let rekeys = self.is_rekey_due(now);
+        if rekeys {
+            self.send(Frame::Rekey);
+        }
+        self.outgoing.fill(now, host, &mut self.plain);
+        if self.plain.is_empty() {
+            return false;
+        }
+        let begin = out.len();
+        put_message_length(out, self.plain.len() + crate::etcp::channel::TAG_LEN);
+        if self.channel.seal(&self.plain, out).is_err() {
+            out.truncate(begin);
+            return false;
+        }
+        if rekeys {
+            self.channel.rekey_outgoing();
+            self.rekeyed = now;
+        }
+        self.messages.0 += 1;
+        true
+    }
+
+    /// By messages, by bytes, and by time if anything was sent since.
+    fn is_rekey_due(&self, now: u64) -> bool {
+        let Options { rekey_messages, rekey_bytes, rekey_after, .. } = self.options;
+        let used = self.channel.sealed_messages() > 0;
+        self.channel.sealed_messages() >= rekey_messages
+            || self.channel.sealed_bytes() >= rekey_bytes
+            || (used && now.saturating_sub(self.rekeyed) >= rekey_after)
+    }
+
+    /// When to call [`Connection::handle_time`] and [`Connection::poll_transmit`] again if nothing else happens, in µs, and what for.
+    pub fn poll_deadline(&self) -> (u64, Why) {
+        let beat = (self.heartbeat.deadline(), Why::Heartbeat);
+        match self.outgoing.deadline() {
+            Some(ack) if ack < beat.0 => (ack, Why::Acknowledgement),
+            _ => beat,
+        }
+    }
+}
+
+/// What a deadline is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// A ping is due, or the peer has been silent for too long.
+    Heartbeat,
+    /// An acknowledgement has waited long enough for something to ride on.
+    Acknowledgement,
+}

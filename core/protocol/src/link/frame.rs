@@ -1,0 +1,235 @@
+//! Frames: what one message is made of.
+//!
+//! A frame begins with a tag: its kind in the lower four bits, flags in the upper four. Frames that are sent all the time ([`Kind::Delta`],
+//! [`Kind::Mark`], [`Kind::Ack`]) are laid out bit by bit; all others have a length, so that a kind from a newer version can be skipped.
+
+use super::host::Offer;
+use crate::error::Code;
+use crate::etcp::{PairId, TicketId, TicketSecret};
+use crate::limits;
+use crate::wire::{Malformed, Reader, put_signed, put_varint};
+
+/// The kinds of frames. The numbers are part of the wire format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// Cells of one Pair.
+    Delta = 1,
+    /// A part of the cells of one Pair, to be applied with the last part.
+    Part = 2,
+    /// Everything up to a number has been sent.
+    Mark = 3,
+    /// How far the sender has got.
+    Ack = 4,
+    /// Asks for a pong.
+    Ping = 5,
+    /// Answers a ping.
+    Pong = 6,
+    /// The link ends, for a reason.
+    Close = 7,
+    /// The next message is sealed under the next key.
+    Rekey = 8,
+    /// Asks for the Pair of a ticket.
+    Redeem = 9,
+    /// Offers a Pair.
+    Offer = 10,
+    /// Takes an offered Pair.
+    Accept = 11,
+    /// Refuses a ticket or a Pair.
+    Refuse = 12,
+}
+
+/// Kinds from here to 13 may be skipped by who does not know them.
+pub const OPTIONAL: u8 = 13;
+
+impl Kind {
+    const ALL: [Kind; 12] = [
+        Kind::Delta,
+        Kind::Part,
+        Kind::Mark,
+        Kind::Ack,
+        Kind::Ping,
+        Kind::Pong,
+        Kind::Close,
+        Kind::Rekey,
+        Kind::Redeem,
+        Kind::Offer,
+        Kind::Accept,
+        Kind::Refuse,
+    ];
+
+    /// The kind in a tag, or the number that no kind has.
+    ///
+    /// # Errors
+    /// The unknown number.
+    pub fn from_tag(tag: u8) -> Result<Kind, u8> {
+        let number = tag & 15;
+        Kind::ALL.iter().copied().find(|kind| *kind as u8 == number).ok_or(number)
+    }
+}
+
+/// Delta: the body reaches to the end of the message; otherwise its length stands before it.
+pub const TO_THE_END: u8 = 0x10;
+/// Delta: everything up to the number of its last candidate has been sent.
+pub const MARK_IS_LAST: u8 = 0x20;
+/// Delta: a mark follows the slot, as a difference from the last mark.
+pub const MARK_FOLLOWS: u8 = 0x40;
+/// Delta, Part and Mark: somebody waits for the acknowledgement.
+pub const PROMPT: u8 = 0x80;
+/// Part: it is the last one.
+pub const LAST_PART: u8 = 0x10;
+
+/// A frame that is sent now and then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// Asks for a pong with the same token.
+    Ping(u64),
+    /// Answers a ping.
+    Pong(u64),
+    /// The link ends.
+    Close(Code, String),
+    /// The next message is sealed under the next key.
+    Rekey,
+    /// Asks for the Pair of a ticket.
+    Redeem([u8; 16]),
+    /// Offers a Pair.
+    Offer(Offer),
+    /// Takes the Pair in a slot.
+    Accept(u64),
+    /// Does not give the Pair of a ticket.
+    RefuseTicket(TicketId, Code),
+    /// Does not share the Pair in a slot.
+    RefuseSlot(u64, Code),
+}
+
+impl Frame {
+    /// The frame that redeems a ticket.
+    pub fn redeem(secret: &TicketSecret) -> Frame {
+        Frame::Redeem(*secret.as_bytes())
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            Frame::Ping(_) => Kind::Ping,
+            Frame::Pong(_) => Kind::Pong,
+            Frame::Close(..) => Kind::Close,
+            Frame::Rekey => Kind::Rekey,
+            Frame::Redeem(_) => Kind::Redeem,
+            Frame::Offer(_) => Kind::Offer,
+            Frame::Accept(_) => Kind::Accept,
+            Frame::RefuseTicket(..) | Frame::RefuseSlot(..) => Kind::Refuse,
+        }
+    }
+
+    /// Appends tag, length and body.
+    pub fn put(&self, out: &mut Vec<u8>) {
+        let mut body = Vec::new();
+        match self {
+            Frame::Ping(token) | Frame::Pong(token) | Frame::Accept(token) => put_varint(&mut body, *token),
+            Frame::Close(code, text) => {
+                put_signed(&mut body, code.number().into());
+                body.extend_from_slice(text.as_bytes());
+            }
+            Frame::Rekey => {}
+            Frame::Redeem(secret) => body.extend_from_slice(secret),
+            Frame::Offer(offer) => {
+                put_varint(&mut body, offer.slot);
+                body.extend_from_slice(offer.pair.as_bytes());
+                body.extend_from_slice(&offer.ticket.0);
+                put_varint(&mut body, offer.name.len() as u64);
+                body.extend_from_slice(offer.name.as_bytes());
+            }
+            Frame::RefuseTicket(ticket, code) => {
+                body.push(0);
+                body.extend_from_slice(&ticket.0);
+                put_signed(&mut body, code.number().into());
+            }
+            Frame::RefuseSlot(slot, code) => {
+                body.push(1);
+                put_varint(&mut body, *slot);
+                put_signed(&mut body, code.number().into());
+            }
+        }
+        out.push(self.kind() as u8);
+        put_varint(out, body.len() as u64);
+        out.extend_from_slice(&body);
+    }
+
+    /// Reads length and body of a frame of that kind. What a newer version adds behind the body is not looked at.
+    ///
+    /// # Errors
+    /// [`Malformed`] for a body that does not follow the format.
+    pub fn read(kind: Kind, reader: &mut Reader<'_>) -> Result<Frame, Malformed> {
+        let length = reader.length(usize::MAX)?;
+        let mut body = Reader::new(reader.bytes(length)?);
+        Ok(match kind {
+            Kind::Ping => Frame::Ping(body.varint()?),
+            Kind::Pong => Frame::Pong(body.varint()?),
+            Kind::Close => {
+                let code = read_code(&mut body)?;
+                let text = String::from_utf8_lossy(body.rest()).chars().filter(|char| !char.is_control()).take(200).collect();
+                Frame::Close(code, text)
+            }
+            Kind::Rekey => Frame::Rekey,
+            Kind::Redeem => Frame::Redeem(body.array()?),
+            Kind::Offer => Frame::Offer(Offer {
+                slot: body.varint()?,
+                pair: PairId::from_bytes(body.array()?),
+                ticket: TicketId(body.array()?),
+                name: body.text(limits::NAME_BYTES)?.to_owned(),
+            }),
+            Kind::Accept => Frame::Accept(body.varint()?),
+            Kind::Refuse => match body.byte()? {
+                0 => Frame::RefuseTicket(TicketId(body.array()?), read_code(&mut body)?),
+                1 => Frame::RefuseSlot(body.varint()?, read_code(&mut body)?),
+                _ => return Err(Malformed("refusal")),
+            },
+            Kind::Delta | Kind::Part | Kind::Mark | Kind::Ack => return Err(Malformed("frame")),
+        })
+    }
+}
+
+/// A code that this version does not know is told as a refusal: the peer is newer.
+fn read_code(reader: &mut Reader<'_>) -> Result<Code, Malformed> {
+    let number = i32::try_from(reader.signed()?).map_err(|_| Malformed("code"))?;
+    Ok(Code::from_number(number).unwrap_or(Code::Refused))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_read_as_they_were_put() {
+        let ticket = TicketId([4; 8]);
+        let offer = Offer { slot: 300, pair: PairId::from_bytes([5; 16]), name: "thermostat".into(), ticket };
+        for frame in [
+            Frame::Ping(7),
+            Frame::Pong(u64::MAX),
+            Frame::Close(Code::Protocol, "why".into()),
+            Frame::Rekey,
+            Frame::Redeem([9; 16]),
+            Frame::Offer(offer),
+            Frame::Accept(2),
+            Frame::RefuseTicket(ticket, Code::TicketUsed),
+            Frame::RefuseSlot(1 << 40, Code::Refused),
+        ] {
+            let mut bytes = Vec::new();
+            frame.put(&mut bytes);
+            let mut reader = Reader::new(&bytes);
+            let kind = Kind::from_tag(reader.byte().unwrap()).unwrap();
+            assert_eq!(Frame::read(kind, &mut reader).unwrap(), frame);
+            assert!(reader.is_empty());
+            for cut in 1..bytes.len() {
+                assert!(Frame::read(kind, &mut Reader::new(&bytes[1..cut])).is_err(), "{frame:?} cut to {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_code_is_a_refusal() {
+        let mut bytes = Vec::new();
+        put_signed(&mut bytes, -9999);
+        assert_eq!(read_code(&mut Reader::new(&bytes)), Ok(Code::Refused));
+    }
+}

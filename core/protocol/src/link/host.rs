@@ -1,0 +1,72 @@
+//! What a link asks of the engine that it runs in.
+
+use crate::error::Code;
+use crate::estp::HalfPair;
+use crate::estp::delta::Delta;
+use crate::estp::half::Violation;
+use crate::etcp::{PairId, TicketId, TicketSecret};
+
+/// A Pair that one endpoint offers to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The Pair's number between these two endpoints, given by the one that offers, for good.
+    pub slot: u64,
+    /// Its name for ever and everywhere.
+    pub pair: PairId,
+    /// What the offering side calls it.
+    pub name: String,
+    /// The ticket that was redeemed for it.
+    pub ticket: TicketId,
+}
+
+/// How far this engine has got, for acknowledgements.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Up to which of the peer's numbers everything is held durably here.
+    pub held: u64,
+    /// Up to which of the own numbers the ledger here is durable.
+    pub durable: u64,
+}
+
+/// The engine around a link: Pairs by their slot, and what is known of the peer.
+pub trait Host {
+    /// Runs `work` on the half in a slot; `None` if there is none.
+    fn with_half<R>(&mut self, slot: u64, work: impl FnOnce(&mut HalfPair) -> R) -> Option<R>;
+
+    /// Puts the slots of the Pairs shared with the peer that changed after `number` into `slots`, the last one first. Returns up to which number
+    /// the list is complete, or `None` while nothing may leave because the durable ceilings are too low.
+    fn changed_after(&mut self, number: u64, slots: &mut Vec<u64>) -> Option<u64>;
+
+    /// Decodes and applies a delta to the half in a slot; `None` if there is none.
+    fn apply<E: From<Violation>>(&mut self, slot: u64, decode: impl FnOnce(&mut HalfPair) -> Result<Delta, E>) -> Option<Result<usize, E>>;
+
+    /// How far this engine has got.
+    fn progress(&mut self) -> Progress;
+
+    /// Everything that the peer had up to `mark` has been applied here.
+    fn received_up_to(&mut self, mark: u64);
+
+    /// The peer said how far it has got: `held` counts this engine's numbers, `durable` the peer's.
+    fn acknowledged(&mut self, peer: Progress);
+
+    /// The peer asks for the Pair of a ticket.
+    ///
+    /// # Errors
+    /// The code to refuse it with.
+    fn redeem(&mut self, secret: TicketSecret) -> Result<Offer, Code>;
+
+    /// The peer offers the Pair that this engine asked for.
+    ///
+    /// # Errors
+    /// The code to refuse it with.
+    fn offered(&mut self, offer: Offer) -> Result<(), Code>;
+
+    /// The peer took the offer: the Pair is formed.
+    fn accepted(&mut self, slot: u64);
+
+    /// The peer does not share the Pair in a slot.
+    fn slot_refused(&mut self, slot: u64, code: Code);
+
+    /// The peer does not give the Pair of a ticket.
+    fn ticket_refused(&mut self, ticket: TicketId, code: Code);
+}

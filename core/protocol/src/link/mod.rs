@@ -1,0 +1,24 @@
+//! The link between two endpoints: one for all the Pairs that they share.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`resume`] | what the two ends tell each other in the handshake, so that only what differs travels |
+//! | [`frame`] | the frames within a message |
+//! | [`records`] | messages within a stream of bytes |
+//! | [`outgoing`], [`incoming`] | the two directions: state to frames, frames to state |
+//! | [`heartbeat`] | silence, round trips, the suspicion that the peer is gone |
+//! | [`host`] | what a link asks of the engine that it runs in |
+
+pub mod frame;
+pub mod heartbeat;
+pub mod host;
+pub mod incoming;
+pub mod outgoing;
+pub mod records;
+pub mod resume;
+
+mod connection;
+
+pub use connection::{Connection, Directions, Ended, Options, Why};
+pub use host::{Host, Offer, Progress};
+pub use resume::{Held, Resume, Start};

@@ -1,0 +1,294 @@
+//! From state to frames: what the peer lacks, computed when the transport can take it.
+//!
+//! There is no queue of changes. The link remembers how far each Pair was sent, and asks which Pairs changed since; a slow peer costs nothing but
+//! that, and gets the newest state.
+
+use super::frame::{Frame, Kind, LAST_PART, MARK_FOLLOWS, MARK_IS_LAST, PROMPT, TO_THE_END};
+use super::host::{Host, Progress};
+use super::resume::Start;
+use crate::estp::delta::{Baseline, Cut, Encoder, Ends, WriteDictionary, encode};
+use crate::wire::put_varint;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
+
+/// A message is closed when it has grown to this many bytes.
+const MESSAGE_GOAL: usize = 16 << 10;
+/// A delta of more bytes travels in parts.
+const WHOLE_DELTA: usize = 32 << 10;
+/// Bytes of one part.
+const PART: usize = 48 << 10;
+/// How long an acknowledgement waits for something to ride on, in µs.
+const ACK_DELAY: u64 = 20_000;
+/// Control frames that wait; more than a peer that keeps to the protocol can cause.
+const CONTROL_FRAMES: usize = 1024;
+
+/// The sending direction of a link.
+#[derive(Debug)]
+pub struct Outgoing {
+    ends: Ends,
+    base: Baseline,
+    dictionary: WriteDictionary,
+    start: u64,
+    peer_durable: u64,
+    peer_holds: u64,
+    /// Up to which number each Pair was sent on this link, by slot.
+    sent: BTreeMap<u64, u64>,
+    /// Slots of Pairs that changed, and up to which number that list was complete.
+    queue: Vec<u64>,
+    target: u64,
+    /// Everything up to here was sent; and up to where the peer was told so.
+    done: u64,
+    marked: u64,
+    staged: Option<Staged>,
+    control: VecDeque<Frame>,
+    told: Progress,
+    ack_due: Option<u64>,
+    wants_prompt: bool,
+    scratch: Vec<u8>,
+}
+
+/// A delta that travels in parts.
+#[derive(Debug)]
+struct Staged {
+    slot: u64,
+    body: Vec<u8>,
+    at: usize,
+}
+
+/// The delta that was encoded last and is not yet put into the message: whether anything follows decides its form.
+struct Last {
+    slot: u64,
+    body: Range<usize>,
+}
+
+impl Outgoing {
+    /// Begins where the two ends agreed to.
+    pub fn new(start: &Start, told: Progress) -> Outgoing {
+        Outgoing {
+            ends: start.ends,
+            base: Baseline::default(),
+            dictionary: WriteDictionary::default(),
+            start: start.send_after,
+            peer_durable: start.peer_durable,
+            peer_holds: start.send_after,
+            sent: BTreeMap::new(),
+            queue: Vec::new(),
+            target: start.send_after,
+            done: start.send_after,
+            marked: start.send_after,
+            staged: None,
+            control: VecDeque::new(),
+            told,
+            ack_due: None,
+            wants_prompt: false,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Sends a control frame with the next message.
+    ///
+    /// Returns whether there was room; a peer that causes more than a link holds is breaking the protocol.
+    #[must_use]
+    pub fn control(&mut self, frame: Frame) -> bool {
+        let room = self.control.len() < CONTROL_FRAMES;
+        if room {
+            self.control.push_back(frame);
+        }
+        room
+    }
+
+    /// Something that wants an acknowledgement was applied at `now`. `prompt`: the peer has somebody waiting for it.
+    pub fn owe_ack(&mut self, now: u64, prompt: bool) {
+        let due = if prompt { now } else { now + ACK_DELAY };
+        self.ack_due = Some(self.ack_due.map_or(due, |at| at.min(due)));
+    }
+
+    /// Somebody here waits for the peer's acknowledgement.
+    pub fn want_prompt(&mut self) {
+        self.wants_prompt = true;
+    }
+
+    /// The peer holds this engine's numbers up to `number` durably.
+    pub fn peer_holds(&mut self, number: u64) {
+        self.peer_holds = self.peer_holds.max(number);
+    }
+
+    /// A Pair has to be sent from its beginning: it is new to the peer.
+    pub fn send_whole(&mut self, slot: u64) {
+        self.sent.insert(slot, 0);
+        if !self.queue.contains(&slot) {
+            self.queue.push(slot);
+        }
+    }
+
+    /// Everything up to this number was sent and told.
+    pub fn marked(&self) -> u64 {
+        self.marked
+    }
+
+    /// When an acknowledgement has to go even if nothing else does, in µs.
+    pub fn deadline(&self) -> Option<u64> {
+        self.ack_due
+    }
+
+    /// Appends the frames of one message to `plain`, at most about [`WHOLE_DELTA`] + [`MESSAGE_GOAL`] bytes. Nothing is appended when there is
+    /// nothing to say.
+    pub fn fill(&mut self, now: u64, host: &mut impl Host, plain: &mut Vec<u8>) {
+        let begin = plain.len();
+        self.put_control(plain, begin);
+        let only_control = plain.len();
+        let ack_due = self.ack_due.is_some_and(|at| at <= now);
+        let acked = self.put_ack(host, plain);
+        let after_ack = plain.len();
+        self.put_part(plain);
+        self.put_deltas(host, plain, begin);
+        if plain.len() == after_ack && acked.is_some() && !ack_due && only_control == begin {
+            // Nothing to ride on, and it can wait.
+            plain.truncate(only_control);
+        } else if let Some(progress) = acked {
+            self.told = progress;
+            self.ack_due = None;
+        } else if ack_due {
+            // What is owed is not durable yet: whoever makes it durable asks again.
+            self.ack_due = None;
+        }
+        if plain.len() > begin && plain.len() == after_ack {
+            self.put_mark(plain);
+        }
+    }
+
+    fn put_control(&mut self, plain: &mut Vec<u8>, begin: usize) {
+        while plain.len() - begin < MESSAGE_GOAL
+            && let Some(frame) = self.control.pop_front()
+        {
+            frame.put(plain);
+        }
+    }
+
+    fn put_ack(&mut self, host: &mut impl Host, plain: &mut Vec<u8>) -> Option<Progress> {
+        let progress = host.progress();
+        if progress == self.told {
+            return None;
+        }
+        plain.push(Kind::Ack as u8);
+        put_varint(plain, progress.held.saturating_sub(self.told.held));
+        put_varint(plain, progress.durable.saturating_sub(self.told.durable));
+        Some(progress)
+    }
+
+    fn put_part(&mut self, plain: &mut Vec<u8>) {
+        let Some(staged) = &mut self.staged else { return };
+        let end = staged.body.len().min(staged.at + PART);
+        let last = end == staged.body.len();
+        plain.push(Kind::Part as u8 | if last { LAST_PART } else { 0 });
+        put_varint(plain, staged.slot);
+        put_varint(plain, (end - staged.at) as u64);
+        plain.extend_from_slice(&staged.body[staged.at..end]);
+        staged.at = end;
+        if last {
+            self.staged = None;
+            if self.queue.is_empty() {
+                self.done = self.target;
+            }
+        }
+    }
+
+    fn put_deltas(&mut self, host: &mut impl Host, plain: &mut Vec<u8>, begin: usize) {
+        if self.queue.is_empty() && self.staged.is_none() {
+            let Some(complete) = host.changed_after(self.done, &mut self.queue) else { return };
+            self.target = complete;
+        }
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut last: Option<Last> = None;
+        let mut deferred = Vec::new();
+        while plain.len() - begin + scratch.len() < MESSAGE_GOAL
+            && let Some(slot) = self.queue.pop()
+        {
+            if self.staged.as_ref().is_some_and(|staged| staged.slot == slot) {
+                deferred.push(slot);
+                continue;
+            }
+            let Some(body) = self.encode(host, slot, &mut scratch) else { continue };
+            if let Some(before) = last.replace(Last { slot, body }) {
+                self.put_delta(plain, &before, &scratch, false);
+            }
+        }
+        self.queue.append(&mut deferred);
+        if self.queue.is_empty() && self.staged.is_none() {
+            self.done = self.target;
+        }
+        if let Some(last) = last {
+            self.put_delta(plain, &last, &scratch, true);
+        }
+        scratch.clear();
+        self.scratch = scratch;
+    }
+
+    /// Encodes what the peer lacks of one Pair behind what `scratch` holds; `None` if it lacks nothing, or too much for one message.
+    fn encode(&mut self, host: &mut impl Host, slot: u64, scratch: &mut Vec<u8>) -> Option<Range<usize>> {
+        let from = scratch.len();
+        let after = self.sent.get(&slot).copied().unwrap_or(self.start);
+        let cut = Cut { after, receiver_durable: self.peer_durable, receiver_holds: self.peer_holds };
+        let (base, entries) = (self.base, self.dictionary.len());
+        let mut encoder = Encoder { ends: self.ends, base, dictionary: Some(&mut self.dictionary) };
+        let (count, up_to) = host.with_half(slot, |half| {
+            let mut count = encode(&mut encoder, half, slot, cut, scratch);
+            if scratch.len() - from > WHOLE_DELTA {
+                scratch.truncate(from);
+                self.staged = Some(Staged { slot, body: stand_alone(self.ends, half, slot, cut), at: 0 });
+                count = 0;
+            }
+            (count, half.state().last_arrival())
+        })?;
+        if count == 0 {
+            self.dictionary.truncate(entries);
+        } else {
+            self.base = encoder.base;
+        }
+        self.sent.insert(slot, up_to);
+        (count > 0).then_some(from..scratch.len())
+    }
+
+    fn put_delta(&mut self, plain: &mut Vec<u8>, delta: &Last, scratch: &[u8], is_last: bool) {
+        let at = plain.len();
+        plain.push(Kind::Delta as u8);
+        put_varint(plain, delta.slot);
+        let mut flags = 0;
+        if is_last && self.done > self.marked {
+            if self.done == self.base.number && self.base.author.is_none() {
+                flags |= MARK_IS_LAST;
+            } else {
+                flags |= MARK_FOLLOWS;
+                put_varint(plain, self.done - self.marked);
+            }
+            self.marked = self.done;
+        }
+        if is_last {
+            flags |= TO_THE_END;
+            if std::mem::take(&mut self.wants_prompt) {
+                flags |= PROMPT;
+            }
+        } else {
+            put_varint(plain, delta.body.len() as u64);
+        }
+        plain[at] |= flags;
+        plain.extend_from_slice(&scratch[delta.body.clone()]);
+    }
+
+    /// A mark rides on messages that go anyway, or goes alone when somebody waits for it.
+    fn put_mark(&mut self, plain: &mut Vec<u8>) {
+        if self.done > self.marked {
+            plain.push(Kind::Mark as u8 | if std::mem::take(&mut self.wants_prompt) { PROMPT } else { 0 });
+            put_varint(plain, self.done - self.marked);
+            self.marked = self.done;
+        }
+    }
+}
+
+/// A delta that is read when its last part has come, whatever was sent in between: it builds on nothing.
+fn stand_alone(ends: Ends, half: &crate::estp::HalfPair, slot: u64, cut: Cut) -> Vec<u8> {
+    let mut encoder = Encoder { ends, base: Baseline::default(), dictionary: None };
+    let mut body = Vec::new();
+    encode(&mut encoder, half, slot, cut, &mut body);
+    body
+}

@@ -1,0 +1,125 @@
+//! Re-entanglement: each side says in its half of the handshake how far it is, and the other sends what is missing.
+
+use crate::estp::Author;
+use crate::estp::delta::Ends;
+use crate::id::EndpointId;
+use crate::wire::{Malformed, Reader, put_varint};
+
+/// Up to which number of the peer's counter everything is held durably, and in which epoch of that counter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// The author epoch of the peer that the number belongs to.
+    pub epoch: u32,
+    /// The number.
+    pub number: u64,
+}
+
+/// What one end tells the other when a link begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Resume {
+    /// The author epoch of this end.
+    pub epoch: u32,
+    /// The last number that its counter may have given: its durable ceiling if it was not stopped cleanly.
+    pub last: u64,
+    /// Up to which of its own numbers its ledger is complete.
+    pub durable: u64,
+    /// How far it holds the other end's state.
+    pub held: Held,
+}
+
+/// Where a link starts, as one end sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// The two ends, this one sending.
+    pub ends: Ends,
+    /// Everything that arrived here after this number has to be sent.
+    pub send_after: u64,
+    /// The peer holds its own candidates up to this number; later ones it has lost.
+    pub peer_durable: u64,
+    /// The mark from which the peer counts.
+    pub receive_after: u64,
+}
+
+/// The peer holds numbers of this end's counter that it has not given yet: this ledger is an old copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LedgerIsOld {
+    /// The number that the peer holds.
+    pub number: u64,
+}
+
+impl Resume {
+    /// Appends the cursor: 4 bytes of epoch, then varints.
+    pub fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.epoch.to_le_bytes());
+        put_varint(out, self.last);
+        put_varint(out, self.last.wrapping_sub(self.durable));
+        out.extend_from_slice(&self.held.epoch.to_le_bytes());
+        put_varint(out, self.held.number);
+    }
+
+    /// Reads what [`Resume::put`] wrote.
+    ///
+    /// # Errors
+    /// [`Malformed`] when cut short or contradictory.
+    pub fn read(reader: &mut Reader<'_>) -> Result<Resume, Malformed> {
+        let epoch = u32::from_le_bytes(reader.array()?);
+        let last = reader.varint()?;
+        let durable = last.checked_sub(reader.varint()?).ok_or(Malformed("resume cursor"))?;
+        let held = Held { epoch: u32::from_le_bytes(reader.array()?), number: reader.varint()? };
+        Ok(Resume { epoch, last, durable, held })
+    }
+
+    /// Where to start when the peer says `theirs`. A number from an unknown epoch counts for nothing: everything is sent then.
+    ///
+    /// # Errors
+    /// [`LedgerIsOld`] when this end has to go on under a new author epoch before it may link.
+    pub fn start(&self, me: EndpointId, peer: EndpointId, theirs: &Resume) -> Result<Start, LedgerIsOld> {
+        let known = theirs.held.epoch == self.epoch;
+        if known && theirs.held.number > self.last {
+            return Err(LedgerIsOld { number: theirs.held.number });
+        }
+        let known_here = self.held.epoch == theirs.epoch;
+        Ok(Start {
+            ends: Ends { sender: Author { endpoint: me, epoch: self.epoch }, receiver: Author { endpoint: peer, epoch: theirs.epoch } },
+            send_after: if known { theirs.held.number } else { 0 },
+            peer_durable: theirs.durable,
+            receive_after: if known_here { self.held.number } else { 0 },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ME: EndpointId = EndpointId::from_bytes([1; 16]);
+    const PEER: EndpointId = EndpointId::from_bytes([2; 16]);
+
+    fn resume(epoch: u32, last: u64, held: Held) -> Resume {
+        Resume { epoch, last, durable: last, held }
+    }
+
+    #[test]
+    fn a_cursor_is_read_as_it_was_put() {
+        let cursor = Resume { epoch: 7, last: 500, durable: 431, held: Held { epoch: 9, number: 1 << 40 } };
+        let mut bytes = Vec::new();
+        cursor.put(&mut bytes);
+        assert_eq!(Resume::read(&mut Reader::new(&bytes)), Ok(cursor));
+        assert!(Resume::read(&mut Reader::new(&bytes[..5])).is_err());
+    }
+
+    #[test]
+    fn a_known_number_is_where_to_start_and_an_unknown_epoch_starts_from_nothing() {
+        let mine = resume(7, 100, Held { epoch: 9, number: 40 });
+        let start = mine.start(ME, PEER, &resume(9, 50, Held { epoch: 7, number: 80 })).unwrap();
+        assert_eq!((start.send_after, start.receive_after), (80, 40));
+        let start = mine.start(ME, PEER, &resume(10, 50, Held { epoch: 6, number: 80 })).unwrap();
+        assert_eq!((start.send_after, start.receive_after), (0, 0));
+    }
+
+    #[test]
+    fn an_old_ledger_is_noticed() {
+        let mine = resume(7, 100, Held::default());
+        assert_eq!(mine.start(ME, PEER, &resume(9, 50, Held { epoch: 7, number: 101 })), Err(LedgerIsOld { number: 101 }));
+    }
+}
