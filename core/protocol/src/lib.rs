@@ -10,6 +10,8 @@
 //! | [`etcp`] | identity, tickets, handshake, channel |
 //! | [`link`] | what carries all Pairs of two endpoints |
 //! | [`estp`] | state, candidates, deltas, collapse, the lifecycle of a half |
+//! | [`registry`] | who shares what with whom, who holds what, what is durable |
+//! | [`record`] | what a ledger keeps, as bytes |
 //! | [`wire`] | the encoding of numbers, values and frames |
 //! | [`value`], [`mod@pointer`] | what a program reads and writes, and where |
 //! | [`error`] | the permanent error codes |
@@ -21,5 +23,7 @@ pub mod id;
 pub mod limits;
 pub mod link;
 pub mod pointer;
+pub mod record;
+pub mod registry;
 pub mod value;
 pub mod wire;

@@ -8,7 +8,7 @@ mod write;
 
 pub use apply::Violation;
 pub use change::{Change, Transition};
-pub use context::Contexts;
+pub use context::{ContextChange, Contexts};
 pub use settle::Horizon;
 pub use write::Written;
 
@@ -101,9 +101,12 @@ impl HalfPair {
     ///
     /// # Errors
     /// [`PointerError`] if the path is no JSON Pointer.
-    pub fn restore_cell(&mut self, path: &str, version: Version, arrival: u64, birth: Birth) -> Result<(), PointerError> {
+    pub fn restore_cell(&mut self, path: &str, version: Version, arrival: u64, births: &[Birth]) -> Result<(), PointerError> {
         let cell = self.enter(path)?;
-        self.state.set(cell, version, arrival, birth);
+        // What is learned last is preferred; the record names the preferred birth first.
+        let mut births = births.iter().rev();
+        self.state.set(cell, version, arrival, births.next().copied().unwrap_or_default());
+        births.for_each(|&birth| self.state.learn_birth(cell, birth));
         Ok(())
     }
 

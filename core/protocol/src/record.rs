@@ -1,0 +1,339 @@
+//! What the ledger keeps of cells, Pairs, peers and the endpoint, as bytes. docs/ledger-format.md has the tables.
+
+use crate::estp::dot::{Author, AuthorIndex, Seen, VersionVector};
+use crate::estp::half::{ContextChange, Contexts, HalfRecord};
+use crate::estp::stamp::Stamp;
+use crate::estp::state::{Birth, CellIndex, StateBlock, Version};
+use crate::etcp::PublicKeys;
+use crate::id::{EndpointId, PairId};
+use crate::limits;
+use crate::link::{Held, Progress};
+use crate::wire::{Kind, Malformed, Reader, kind_of, put_payload, put_varint, read_payload};
+
+/// A cell as the ledger has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CellRecord {
+    /// What it holds.
+    pub version: Version,
+    /// Its arrival number.
+    pub arrival: u64,
+    /// Its names; the first is the preferred one.
+    pub births: Vec<Birth>,
+}
+
+/// Appends the record of a cell that was written.
+pub fn put_cell(out: &mut Vec<u8>, state: &StateBlock, cell: CellIndex) {
+    let Some(version) = state.version(cell) else { return };
+    out.push(kind_of(version.value.as_ref()) as u8);
+    put_varint(out, version.author.0.into());
+    put_varint(out, version.number);
+    out.extend_from_slice(&version.stamp.bits().to_le_bytes());
+    put_varint(out, state.arrival(cell));
+    let births = || std::iter::once(state.birth(cell)).chain(state.aliases(cell));
+    put_varint(out, births().count() as u64);
+    for birth in births() {
+        put_varint(out, birth.author.0.into());
+        put_varint(out, birth.number);
+        put_varint(out, birth.place.into());
+    }
+    put_payload(out, version.value.as_ref());
+}
+
+/// Reads the record of a cell.
+///
+/// # Errors
+/// [`Malformed`] for bytes that [`put_cell`] does not write.
+pub fn read_cell(bytes: &[u8]) -> Result<CellRecord, Malformed> {
+    let mut reader = Reader::new(bytes);
+    let kind = Kind::from_bits(reader.byte()?)?;
+    let author = read_index(&mut reader)?;
+    let number = reader.varint()?;
+    let stamp = Stamp::from_bits(u64::from_le_bytes(reader.array()?));
+    let arrival = reader.varint()?;
+    let count = reader.length(usize::MAX)?;
+    let mut births = Vec::with_capacity(count.min(16));
+    for _ in 0..count {
+        let author = read_index(&mut reader)?;
+        let number = reader.varint()?;
+        let place = u32::try_from(reader.varint()?).map_err(|_| Malformed("birth"))?;
+        births.push(Birth { author, number, place });
+    }
+    let value = read_payload(&mut reader, kind)?;
+    Ok(CellRecord { version: Version { value, stamp, author, number }, arrival, births })
+}
+
+fn read_index(reader: &mut Reader<'_>) -> Result<AuthorIndex, Malformed> {
+    u16::try_from(reader.varint()?).map(AuthorIndex).map_err(|_| Malformed("author"))
+}
+
+/// A Pair as the ledger has it, besides its cells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PairRecord {
+    /// Its number in the keys of its cells.
+    pub index: u32,
+    /// Its name here.
+    pub name: String,
+    /// Whether a write returns only when it is durable.
+    pub sync: bool,
+    /// The number of its last change.
+    pub changed: u64,
+    /// The slot under which it is shared with the peer.
+    pub slot: Option<u64>,
+    /// Its half.
+    pub half: HalfRecord,
+}
+
+impl PairRecord {
+    /// Appends the record.
+    pub fn put(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.index.into());
+        put_text(out, &self.name);
+        out.push(u8::from(self.sync));
+        put_varint(out, self.changed);
+        put_varint(out, self.slot.map_or(0, |slot| slot + 1));
+        out.push(u8::from(self.half.peer.is_some()));
+        if let Some(peer) = self.half.peer {
+            out.extend_from_slice(peer.as_bytes());
+        }
+        put_varint(out, self.half.settled_count);
+        let entries = self.half.vector.entries();
+        put_varint(out, entries.len() as u64);
+        for seen in entries {
+            out.extend_from_slice(seen.author.endpoint.as_bytes());
+            out.extend_from_slice(&seen.author.epoch.to_le_bytes());
+            put_varint(out, seen.number);
+            out.extend_from_slice(&seen.stamp.bits().to_le_bytes());
+        }
+        put_varint(out, self.half.contexts.changes().count() as u64);
+        for change in self.half.contexts.changes() {
+            put_varint(out, change.from);
+            put_varint(out, change.author.0.into());
+            put_varint(out, change.seen);
+        }
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// [`Malformed`] for bytes that [`PairRecord::put`] does not write.
+    pub fn read(bytes: &[u8]) -> Result<PairRecord, Malformed> {
+        let mut reader = Reader::new(bytes);
+        let index = u32::try_from(reader.varint()?).map_err(|_| Malformed("index of a Pair"))?;
+        let name = reader.text(limits::NAME_BYTES)?.to_owned();
+        let sync = reader.byte()? != 0;
+        let changed = reader.varint()?;
+        let slot = reader.varint()?.checked_sub(1);
+        let peer = if reader.byte()? == 0 { None } else { Some(EndpointId::from_bytes(reader.array()?)) };
+        let settled_count = reader.varint()?;
+        let vector = read_vector(&mut reader)?;
+        let mut changes = Vec::new();
+        for _ in 0..reader.length(usize::MAX)? {
+            changes.push(ContextChange { from: reader.varint()?, author: read_index(&mut reader)?, seen: reader.varint()? });
+        }
+        let half = HalfRecord { peer, vector, contexts: Contexts::from_changes(changes), settled_count };
+        Ok(PairRecord { index, name, sync, changed, slot, half })
+    }
+}
+
+fn read_vector(reader: &mut Reader<'_>) -> Result<VersionVector, Malformed> {
+    let mut vector = VersionVector::default();
+    for _ in 0..reader.length(usize::MAX)? {
+        let author = Author { endpoint: EndpointId::from_bytes(reader.array()?), epoch: u32::from_le_bytes(reader.array()?) };
+        let number = reader.varint()?;
+        let stamp = Stamp::from_bits(u64::from_le_bytes(reader.array()?));
+        let index = vector.intern(author).ok_or(Malformed("version vector"))?;
+        vector.advance(index, number, stamp);
+        if vector.seen(index) != (Seen { author, number, stamp }) && number > 0 {
+            return Err(Malformed("version vector"));
+        }
+    }
+    Ok(vector)
+}
+
+/// A peer as the ledger has it; its key there is its EndpointID.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PeerRecord {
+    /// Its keys.
+    pub keys: PublicKeys,
+    /// Where it listens.
+    pub addresses: Vec<String>,
+    /// How far its state is held durably here.
+    pub held: Held,
+    /// What it said of its own progress.
+    pub progress: Progress,
+    /// Timestamp of the last hello accepted from it, ms.
+    pub heard_hello: u64,
+    /// Timestamp of the last hello sent to it, ms.
+    pub sent_hello: u64,
+}
+
+impl PeerRecord {
+    /// Appends the record.
+    pub fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.keys.to_bytes());
+        put_varint(out, self.addresses.len() as u64);
+        self.addresses.iter().for_each(|address| put_text(out, address));
+        out.extend_from_slice(&self.held.epoch.to_le_bytes());
+        for number in [self.held.number, self.progress.held, self.progress.durable, self.heard_hello, self.sent_hello] {
+            put_varint(out, number);
+        }
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// [`Malformed`] for bytes that [`PeerRecord::put`] does not write.
+    pub fn read(bytes: &[u8]) -> Result<PeerRecord, Malformed> {
+        let mut reader = Reader::new(bytes);
+        let keys = PublicKeys::from_bytes(&reader.array()?);
+        let mut addresses = Vec::new();
+        for _ in 0..reader.length(usize::MAX)? {
+            addresses.push(reader.text(usize::MAX)?.to_owned());
+        }
+        let epoch = u32::from_le_bytes(reader.array()?);
+        let held = Held { epoch, number: reader.varint()? };
+        let progress = Progress { held: reader.varint()?, durable: reader.varint()? };
+        Ok(PeerRecord { keys, addresses, held, progress, heard_hello: reader.varint()?, sent_hello: reader.varint()? })
+    }
+}
+
+/// What the ledger keeps of the endpoint itself, besides its keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndpointRecord {
+    /// Its author epoch.
+    pub epoch: u32,
+    /// Everything up to this number is in the ledger.
+    pub durable: u64,
+    /// Numbers up to here may have been given: counting goes on above.
+    pub number_ceiling: u64,
+    /// Stamps up to here may have been given: the clock goes on above.
+    pub stamp_ceiling: Stamp,
+}
+
+impl EndpointRecord {
+    /// Appends the record: 28 bytes.
+    pub fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.epoch.to_le_bytes());
+        for number in [self.durable, self.number_ceiling, self.stamp_ceiling.bits()] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// [`Malformed`] when cut short.
+    pub fn read(bytes: &[u8]) -> Result<EndpointRecord, Malformed> {
+        let mut reader = Reader::new(bytes);
+        Ok(EndpointRecord {
+            epoch: u32::from_le_bytes(reader.array()?),
+            durable: u64::from_le_bytes(reader.array()?),
+            number_ceiling: u64::from_le_bytes(reader.array()?),
+            stamp_ceiling: Stamp::from_bits(u64::from_le_bytes(reader.array()?)),
+        })
+    }
+}
+
+/// A ticket that this endpoint issued; its key in the ledger is its TicketID. The secret is stored sealed, apart from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TicketRecord {
+    /// The Pair it is for.
+    pub pair: PairId,
+    /// When it expires, unix seconds; 0 is never.
+    pub expires: u64,
+    /// Who used it.
+    pub used_by: Option<EndpointId>,
+}
+
+impl TicketRecord {
+    /// Appends the record.
+    pub fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.pair.as_bytes());
+        put_varint(out, self.expires);
+        if let Some(endpoint) = self.used_by {
+            out.extend_from_slice(endpoint.as_bytes());
+        }
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// [`Malformed`] when cut short.
+    pub fn read(bytes: &[u8]) -> Result<TicketRecord, Malformed> {
+        let mut reader = Reader::new(bytes);
+        let pair = PairId::from_bytes(reader.array()?);
+        let expires = reader.varint()?;
+        let used_by = if reader.is_empty() { None } else { Some(EndpointId::from_bytes(reader.array()?)) };
+        Ok(TicketRecord { pair, expires, used_by })
+    }
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    put_varint(out, text.len() as u64);
+    out.extend_from_slice(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Value;
+
+    const ENDPOINT: EndpointId = EndpointId::from_bytes([3; 16]);
+
+    #[test]
+    fn a_cell_is_read_as_it_was_put() {
+        let mut state = StateBlock::new(0);
+        let cell = state.enter(["k"].into_iter());
+        let birth = Birth { author: AuthorIndex(1), number: 1 << 33, place: 70_000 };
+        for value in [None, Some(Value::from(21.5)), Some(Value::from("text")), Some(Value::empty_object())] {
+            let version = Version { value, stamp: Stamp::new(1 << 40, 3), author: AuthorIndex(300), number: 1 << 50 };
+            state.set(cell, version.clone(), 9, birth);
+            let mut bytes = Vec::new();
+            put_cell(&mut bytes, &state, cell);
+            assert_eq!(read_cell(&bytes), Ok(CellRecord { version, arrival: 9, births: vec![birth] }));
+            assert!(read_cell(&bytes[..bytes.len().min(12)]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_pair_is_read_as_it_was_put() {
+        let mut vector = VersionVector::default();
+        let me = vector.intern(Author { endpoint: ENDPOINT, epoch: 5 }).unwrap();
+        vector.advance(me, 77, Stamp::new(6, 1));
+        vector.intern(Author { endpoint: ENDPOINT, epoch: 6 }).unwrap();
+        let contexts = Contexts::from_changes([ContextChange { from: 70, author: AuthorIndex(1), seen: 12 }]);
+        for (peer, slot) in [(None, None), (Some(ENDPOINT), Some(0))] {
+            let half = HalfRecord { peer, vector: vector.clone(), contexts: contexts.clone(), settled_count: 4 };
+            let record = PairRecord { index: 2, name: "thermostat".into(), sync: true, changed: 88, slot, half };
+            let mut bytes = Vec::new();
+            record.put(&mut bytes);
+            assert_eq!(PairRecord::read(&bytes), Ok(record));
+            assert!(PairRecord::read(&bytes[..bytes.len() - 1]).is_err());
+        }
+    }
+
+    #[test]
+    fn peers_tickets_and_the_endpoint_are_read_as_they_were_put() {
+        let peer = PeerRecord {
+            keys: PublicKeys::from_bytes(&[7; 64]),
+            addresses: vec!["tcp:127.0.0.1:9".into()],
+            held: Held { epoch: 1, number: 2 },
+            progress: Progress { held: 3, durable: 4 },
+            heard_hello: 5,
+            sent_hello: 6,
+        };
+        let mut bytes = Vec::new();
+        peer.put(&mut bytes);
+        assert_eq!(PeerRecord::read(&bytes), Ok(peer));
+        for used_by in [None, Some(ENDPOINT)] {
+            let ticket = TicketRecord { pair: PairId::from_bytes([1; 16]), expires: 9, used_by };
+            let mut bytes = Vec::new();
+            ticket.put(&mut bytes);
+            assert_eq!(TicketRecord::read(&bytes), Ok(ticket));
+        }
+        let endpoint = EndpointRecord { epoch: 9, durable: 1, number_ceiling: 2, stamp_ceiling: Stamp::new(3, 4) };
+        let mut bytes = Vec::new();
+        endpoint.put(&mut bytes);
+        assert_eq!(EndpointRecord::read(&bytes), Ok(endpoint));
+    }
+}

@@ -1,0 +1,380 @@
+//! What an endpoint knows of its Pairs and peers besides the halves themselves: who shares what, who holds what, what is durable.
+//!
+//! An engine keeps it behind one lock that is held for a few instructions. It is always taken after the lock of a Pair, never before one.
+
+use crate::estp::Stamp;
+use crate::estp::feed::{FeedEntry, FeedIndex, Issue, Sequencer};
+use crate::estp::half::Horizon;
+use crate::id::{EndpointId, PairId};
+use crate::link::{Held, Progress, Resume};
+use std::collections::{BTreeMap, VecDeque};
+
+/// A Pair of this endpoint: dense, in the order of creation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PairIndex(pub u32);
+
+/// A peer of this endpoint: dense, in the order of first contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerIndex(pub u32);
+
+/// Where a Pair is shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// With whom.
+    pub peer: PeerIndex,
+    /// The Pair's number between the two.
+    pub slot: u64,
+}
+
+#[derive(Debug)]
+struct PairEntry {
+    id: PairId,
+    share: Option<Share>,
+    /// The feeds that list this Pair: the ledger's unless it is kept in memory only, and the peer's.
+    places: Vec<(FeedIndex, FeedEntry)>,
+}
+
+#[derive(Debug)]
+struct PeerEntry {
+    id: EndpointId,
+    feed: FeedIndex,
+    /// Pairs in the order in which they entered the feed, with their slots.
+    listed: Vec<(PairIndex, u64)>,
+    slots: BTreeMap<u64, PairIndex>,
+    held: Held,
+    /// Marks of the peer that are applied but not durable here: (its number, the own number from which on it is durable).
+    marks: VecDeque<(u64, u64)>,
+    progress: Progress,
+}
+
+/// The Pairs and peers of one endpoint, its counter and its clock.
+#[derive(Debug)]
+pub struct Registry {
+    me: EndpointId,
+    epoch: u32,
+    sequencer: Sequencer,
+    ledger: FeedIndex,
+    durable: u64,
+    pairs: Vec<PairEntry>,
+    in_ledger: Vec<PairIndex>,
+    peers: Vec<PeerEntry>,
+}
+
+/// What the ledger is to store in one batch.
+#[derive(Debug)]
+pub struct LedgerCut {
+    /// The batch is complete up to this number.
+    pub number: u64,
+    /// The Pairs that changed after the last durable number.
+    pub pairs: Vec<PairIndex>,
+}
+
+impl Registry {
+    /// The registry of `me` in an author epoch. Everything up to `durable` is in the ledger.
+    pub fn new(me: EndpointId, epoch: u32, mut sequencer: Sequencer, durable: u64) -> Registry {
+        let ledger = sequencer.add_feed();
+        Registry { me, epoch, sequencer, ledger, durable, pairs: Vec::new(), in_ledger: Vec::new(), peers: Vec::new() }
+    }
+
+    /// This endpoint.
+    pub fn me(&self) -> EndpointId {
+        self.me
+    }
+
+    /// Its author epoch.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// The counter and the clock.
+    pub fn sequencer(&mut self) -> &mut Sequencer {
+        &mut self.sequencer
+    }
+
+    /// Enters a Pair. Pairs of a ledger must be entered in the order of their last change, `changed`.
+    pub fn add_pair(&mut self, id: PairId, changed: u64, in_ledger: bool) -> PairIndex {
+        let index = PairIndex(self.pairs.len() as u32);
+        let mut places = Vec::new();
+        if in_ledger {
+            places.push((self.ledger, self.sequencer.feed(self.ledger).enter(changed)));
+            self.in_ledger.push(index);
+        }
+        self.pairs.push(PairEntry { id, share: None, places });
+        index
+    }
+
+    /// The name of a Pair.
+    pub fn pair_id(&self, pair: PairIndex) -> PairId {
+        self.pairs[pair.0 as usize].id
+    }
+
+    /// The Pair of that name.
+    pub fn find_pair(&self, id: PairId) -> Option<PairIndex> {
+        self.pairs.iter().position(|pair| pair.id == id).map(|index| PairIndex(index as u32))
+    }
+
+    /// Enters a peer.
+    pub fn add_peer(&mut self, id: EndpointId, held: Held, progress: Progress) -> PeerIndex {
+        let feed = self.sequencer.add_feed();
+        let peer = PeerEntry { id, feed, listed: Vec::new(), slots: BTreeMap::new(), held, marks: VecDeque::new(), progress };
+        self.peers.push(peer);
+        PeerIndex(self.peers.len() as u32 - 1)
+    }
+
+    /// The peer of that name.
+    pub fn find_peer(&self, id: EndpointId) -> Option<PeerIndex> {
+        self.peers.iter().position(|peer| peer.id == id).map(|index| PeerIndex(index as u32))
+    }
+
+    /// The name of a peer.
+    pub fn peer_id(&self, peer: PeerIndex) -> EndpointId {
+        self.peers[peer.0 as usize].id
+    }
+
+    /// All peers.
+    pub fn peers(&self) -> impl Iterator<Item = PeerIndex> {
+        (0..self.peers.len() as u32).map(PeerIndex)
+    }
+
+    /// A slot that neither side has given yet: even numbers are the smaller endpoint's to give, odd ones the larger's.
+    pub fn free_slot(&self, peer: PeerIndex) -> u64 {
+        let entry = &self.peers[peer.0 as usize];
+        let parity = u64::from(self.me > entry.id);
+        entry.slots.keys().rev().find(|slot| *slot & 1 == parity).map_or(parity, |slot| slot + 2)
+    }
+
+    /// Shares a Pair with a peer. `changed` is its last change, not below that of any Pair shared with the peer already.
+    ///
+    /// Returns false if the slot is taken by another Pair or the Pair is shared already.
+    #[must_use]
+    pub fn share(&mut self, pair: PairIndex, share: Share, changed: u64) -> bool {
+        let peer = &mut self.peers[share.peer.0 as usize];
+        let entry = &mut self.pairs[pair.0 as usize];
+        if entry.share.is_some() || peer.slots.contains_key(&share.slot) {
+            return false;
+        }
+        entry.share = Some(share);
+        peer.slots.insert(share.slot, pair);
+        peer.listed.push((pair, share.slot));
+        entry.places.push((peer.feed, self.sequencer.feed(peer.feed).enter(changed)));
+        true
+    }
+
+    /// Where a Pair is shared.
+    pub fn share_of(&self, pair: PairIndex) -> Option<Share> {
+        self.pairs[pair.0 as usize].share
+    }
+
+    /// The Pair in a peer's slot.
+    pub fn in_slot(&self, peer: PeerIndex, slot: u64) -> Option<PairIndex> {
+        self.peers[peer.0 as usize].slots.get(&slot).copied()
+    }
+
+    /// The Pairs shared with a peer.
+    pub fn shared_with(&self, peer: PeerIndex) -> impl Iterator<Item = PairIndex> {
+        self.peers[peer.0 as usize].slots.values().copied()
+    }
+
+    /// A number and a stamp for a local write.
+    pub fn issue(&mut self, pair: PairIndex, now_ms: u64) -> Issue {
+        self.sequencer.issue(now_ms, &self.pairs[pair.0 as usize].places)
+    }
+
+    /// A number for a delta about to be applied.
+    pub fn arrive(&mut self, pair: PairIndex, latest: Stamp) -> Issue {
+        self.sequencer.apply(latest, &self.pairs[pair.0 as usize].places)
+    }
+
+    /// The slots of a peer's Pairs that changed after `number`, the last one first, and up to where that list is complete; `None` while nothing
+    /// may leave.
+    pub fn changed_after(&mut self, peer: PeerIndex, number: u64, slots: &mut Vec<u64>) -> Option<u64> {
+        if !self.sequencer.may_leave() {
+            return None;
+        }
+        let peer = &self.peers[peer.0 as usize];
+        slots.extend(self.sequencer.feed(peer.feed).after(number).map(|entry| peer.listed[entry.0 as usize].1));
+        Some(self.sequencer.last())
+    }
+
+    /// Everything that the peer had up to `mark` was applied: it is held once all numbers given so far are durable.
+    pub fn received_up_to(&mut self, peer: PeerIndex, mark: u64) {
+        let last = self.sequencer.last();
+        let peer = &mut self.peers[peer.0 as usize];
+        match peer.marks.back_mut() {
+            Some((waiting, number)) if *number == last => *waiting = mark.max(*waiting),
+            _ => peer.marks.push_back((mark, last)),
+        }
+        peer.settle_marks(self.durable);
+    }
+
+    /// A link begins: the numbers of the peer that count from now on are those of `epoch`.
+    pub fn begin_link(&mut self, peer: PeerIndex, theirs: &Resume) {
+        let peer = &mut self.peers[peer.0 as usize];
+        peer.marks.clear();
+        if peer.held.epoch != theirs.epoch {
+            peer.held = Held { epoch: theirs.epoch, number: 0 };
+            peer.progress.durable = 0;
+        }
+        peer.progress.durable = theirs.durable;
+        if theirs.held.epoch == self.epoch {
+            peer.progress.held = peer.progress.held.max(theirs.held.number);
+        }
+    }
+
+    /// What this endpoint says of itself at the beginning of a link.
+    pub fn resume(&self, peer: PeerIndex) -> Resume {
+        let held = self.peers[peer.0 as usize].held;
+        Resume { epoch: self.epoch, last: self.sequencer.last(), durable: self.durable, held }
+    }
+
+    /// How far the peer's state is held durably here.
+    pub fn held(&self, peer: PeerIndex) -> Held {
+        self.peers[peer.0 as usize].held
+    }
+
+    /// What the peer said of its own progress.
+    pub fn peer_progress(&self, peer: PeerIndex) -> Progress {
+        self.peers[peer.0 as usize].progress
+    }
+
+    /// How far this endpoint has got, as the peer is told.
+    pub fn progress(&self, peer: PeerIndex) -> Progress {
+        Progress { held: self.peers[peer.0 as usize].held.number, durable: self.durable }
+    }
+
+    /// The peer said how far it has got. Returns the Pairs for which that may settle something.
+    pub fn acknowledged(&mut self, peer: PeerIndex, progress: Progress) -> Vec<PairIndex> {
+        let entry = &mut self.peers[peer.0 as usize];
+        let before = entry.progress;
+        entry.progress = Progress { held: before.held.max(progress.held), durable: before.durable.max(progress.durable) };
+        self.unsettled(peer, before.held)
+    }
+
+    /// The Pairs of a peer that changed after `number`.
+    fn unsettled(&mut self, peer: PeerIndex, number: u64) -> Vec<PairIndex> {
+        let peer = &self.peers[peer.0 as usize];
+        self.sequencer.feed(peer.feed).after(number).map(|entry| peer.listed[entry.0 as usize].0).collect()
+    }
+
+    /// Up to which of the own numbers the ledger is durable.
+    pub fn durable(&self) -> u64 {
+        self.durable
+    }
+
+    /// What the ledger lacks.
+    pub fn ledger_cut(&mut self) -> LedgerCut {
+        let number = self.sequencer.last();
+        let in_ledger = &self.in_ledger;
+        let pairs = self.sequencer.feed(self.ledger).after(self.durable).map(|entry| in_ledger[entry.0 as usize]).collect();
+        LedgerCut { number, pairs }
+    }
+
+    /// How far a peer's state will be held once everything up to `number` is durable: what the batch up to that number has to say of the peer.
+    pub fn held_at(&self, peer: PeerIndex, number: u64) -> Held {
+        let peer = &self.peers[peer.0 as usize];
+        let mark = peer.marks.iter().take_while(|(_, own)| *own <= number).map(|(mark, _)| *mark).max();
+        Held { number: mark.map_or(peer.held.number, |mark| mark.max(peer.held.number)), ..peer.held }
+    }
+
+    /// The ledger is durable up to `number`. Returns the Pairs for which that may settle something.
+    pub fn made_durable(&mut self, number: u64) -> Vec<PairIndex> {
+        let before = self.durable;
+        self.durable = before.max(number);
+        for peer in &mut self.peers {
+            peer.settle_marks(self.durable);
+        }
+        let in_ledger = &self.in_ledger;
+        self.sequencer.feed(self.ledger).after(before).map(|entry| in_ledger[entry.0 as usize]).collect()
+    }
+
+    /// How far both sides of a Pair have got.
+    pub fn horizon(&self, pair: PairIndex) -> Horizon {
+        match self.pairs[pair.0 as usize].share {
+            None => Horizon { durable_here: self.durable, peer_holds: u64::MAX, peer_durable: u64::MAX },
+            Some(share) => {
+                let progress = self.peers[share.peer.0 as usize].progress;
+                Horizon { durable_here: self.durable, peer_holds: progress.held, peer_durable: progress.durable }
+            }
+        }
+    }
+}
+
+impl PeerEntry {
+    fn settle_marks(&mut self, durable: u64) {
+        while let Some(&(mark, number)) = self.marks.front()
+            && number <= durable
+        {
+            self.held.number = self.held.number.max(mark);
+            self.marks.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::estp::Clock;
+
+    fn registry() -> Registry {
+        let mut sequencer = Sequencer::after(0, Clock::after(Stamp::ZERO));
+        sequencer.raise_ceilings(u64::MAX, Stamp::MAX);
+        Registry::new(EndpointId::from_bytes([1; 16]), 7, sequencer, 0)
+    }
+
+    fn peer(registry: &mut Registry, byte: u8) -> PeerIndex {
+        registry.add_peer(EndpointId::from_bytes([byte; 16]), Held::default(), Progress::default())
+    }
+
+    #[test]
+    fn a_peer_is_told_of_the_pairs_shared_with_it_alone() {
+        let mut registry = registry();
+        let (left, right) = (peer(&mut registry, 2), peer(&mut registry, 3));
+        let pairs: Vec<PairIndex> = (0..3).map(|byte| registry.add_pair(PairId::from_bytes([byte; 16]), 0, true)).collect();
+        assert!(registry.share(pairs[0], Share { peer: left, slot: 0 }, 0));
+        assert!(registry.share(pairs[1], Share { peer: left, slot: 2 }, 0));
+        assert!(registry.share(pairs[2], Share { peer: right, slot: 0 }, 0));
+        assert!(!registry.share(pairs[2], Share { peer: left, slot: 4 }, 0), "shared already");
+        for pair in [0, 2, 1, 0] {
+            registry.issue(pairs[pair], 0);
+        }
+        let mut slots = Vec::new();
+        assert_eq!(registry.changed_after(left, 0, &mut slots), Some(4));
+        assert_eq!(slots, [0, 2]);
+        assert_eq!(registry.free_slot(left), 4);
+        let larger = EndpointId::from_bytes([0; 16]);
+        let smaller = registry.add_peer(larger, Held::default(), Progress::default());
+        assert_eq!(registry.free_slot(smaller), 1);
+    }
+
+    #[test]
+    fn a_mark_is_held_only_when_what_came_with_it_is_durable() {
+        let mut registry = registry();
+        let left = peer(&mut registry, 2);
+        let pair = registry.add_pair(PairId::from_bytes([9; 16]), 0, true);
+        assert!(registry.share(pair, Share { peer: left, slot: 0 }, 0));
+        registry.arrive(pair, Stamp::ZERO);
+        registry.received_up_to(left, 50);
+        registry.arrive(pair, Stamp::ZERO);
+        registry.received_up_to(left, 60);
+        assert_eq!(registry.progress(left).held, 0);
+        assert_eq!(registry.held_at(left, 1).number, 50);
+        assert_eq!(registry.made_durable(1), [pair]);
+        assert_eq!(registry.progress(left), Progress { held: 50, durable: 1 });
+        registry.made_durable(2);
+        assert_eq!(registry.progress(left).held, 60);
+        assert!(registry.ledger_cut().pairs.is_empty());
+    }
+
+    #[test]
+    fn nothing_is_told_of_while_the_ceilings_are_too_low() {
+        let sequencer = Sequencer::after(0, Clock::after(Stamp::ZERO));
+        let mut registry = Registry::new(EndpointId::from_bytes([1; 16]), 7, sequencer, 0);
+        let left = peer(&mut registry, 2);
+        let pair = registry.add_pair(PairId::from_bytes([9; 16]), 0, true);
+        assert!(registry.share(pair, Share { peer: left, slot: 0 }, 0));
+        registry.issue(pair, 5);
+        assert_eq!(registry.changed_after(left, 0, &mut Vec::new()), None);
+        registry.sequencer().raise_ceilings(10, Stamp::new(10, 0));
+        assert_eq!(registry.changed_after(left, 0, &mut Vec::new()), Some(1));
+    }
+}
