@@ -5,6 +5,27 @@
 //! key, whether the file is the one last written, and whether it was closed cleanly. A [`GroupCommit`] makes many small
 //! writes durable with few syncs.
 //!
+//! ```
+//! use spook_ledger::{Batch, KeyRange, Ledger, LedgerOptions, Table};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("home.spook");
+//! let ledger = Ledger::open(LedgerOptions::file(&path).key([7; 32]))?;
+//! let mut batch = Batch::new();
+//! batch.put(Table::Cells, b"\0\0\0\x01/target", b"21.5");
+//! ledger.put_secret(&mut batch, Table::Meta, b"identity", b"a private key")?;
+//! ledger.commit(&mut batch)?; // both are durable now, or neither
+//!
+//! let mut cells = 0;
+//! ledger.scan(Table::Cells, KeyRange::prefix(b"\0\0\0\x01"), &mut |_path, _value| {
+//!     cells += 1;
+//!     true
+//! })?;
+//! assert_eq!(cells, 1);
+//! ledger.close()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! The layout of the file, and why no crash can harm it, is in `docs/ledger-format.md`.
 
 #![forbid(unsafe_code)]

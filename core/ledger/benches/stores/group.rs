@@ -23,11 +23,12 @@ struct State {
     dirty: Vec<bool>,
     changed: Vec<usize>,
     number: u64,
+    collected: u64,
 }
 
 impl Cells {
     fn new(cells: usize) -> Arc<Cells> {
-        let state = State { values: vec![0; cells], dirty: vec![false; cells], changed: Vec::new(), number: 0 };
+        let state = State { values: vec![0; cells], dirty: vec![false; cells], changed: Vec::new(), number: 0, collected: 0 };
         Arc::new(Cells(Mutex::new(state)))
     }
 
@@ -47,6 +48,7 @@ impl Source for Cells {
         let mut state = self.0.lock().unwrap();
         for cell in std::mem::take(&mut state.changed) {
             state.dirty[cell] = false;
+            state.collected += 1;
             batch.put(Table::Cells, &key(cell as u64), &value(state.values[cell]));
         }
         Cut { upto: state.number, more: false }
@@ -137,13 +139,16 @@ fn batched(folder: &Path, cells: usize) {
                 written += 1;
             }
         }
-        group.flush().unwrap();
         done.store(true, Ordering::Relaxed);
+        group.flush().unwrap();
     });
-    let rate = written as f64 / began.elapsed().as_secs_f64();
+    let seconds = began.elapsed().as_secs_f64();
+    let (rate, stored) = (written as f64 / seconds, source.0.lock().unwrap().collected as f64 / seconds);
     let lag = lag.lock().unwrap().clone();
     let (median, worst) = (quantile(lag.clone(), 0.5), quantile(lag, 1.0));
-    println!("batched, {cells:6} cells: {rate:9.0} writes/s; durable after {median:.0} ms, {worst:.0} ms at worst");
+    println!(
+        "batched, {cells:6} cells: {rate:9.0} writes/s, {stored:7.0} values/s stored; durable after {median:.0} ms, {worst:.0} at worst"
+    );
     group.close().unwrap();
     ledger.close().unwrap();
 }
