@@ -7,7 +7,7 @@ use crate::estp::state::{Birth, CellIndex, StateBlock, Version};
 use crate::etcp::PublicKeys;
 use crate::id::{EndpointId, PairId};
 use crate::limits;
-use crate::link::{Held, Progress};
+use crate::link::{Held, Lost, Progress};
 use crate::wire::{Kind, Malformed, Reader, kind_of, put_payload, put_varint, read_payload};
 
 /// A cell as the ledger has it.
@@ -159,6 +159,8 @@ pub struct PeerRecord {
     pub addresses: Vec<String>,
     /// How far its state is held durably here.
     pub held: Held,
+    /// What this endpoint lost of its own and the peer may have to give back.
+    pub lost: Lost,
     /// What it said of its own progress.
     pub progress: Progress,
     /// Timestamp of the last hello accepted from it, ms.
@@ -174,7 +176,8 @@ impl PeerRecord {
         put_varint(out, self.addresses.len() as u64);
         self.addresses.iter().for_each(|address| put_text(out, address));
         out.extend_from_slice(&self.held.epoch.to_le_bytes());
-        for number in [self.held.number, self.progress.held, self.progress.durable, self.heard_hello, self.sent_hello] {
+        let Progress { held, durable } = self.progress;
+        for number in [self.held.number, self.lost.from, self.lost.to, held, durable, self.heard_hello, self.sent_hello] {
             put_varint(out, number);
         }
     }
@@ -192,8 +195,9 @@ impl PeerRecord {
         }
         let epoch = u32::from_le_bytes(reader.array()?);
         let held = Held { epoch, number: reader.varint()? };
+        let lost = Lost { from: reader.varint()?, to: reader.varint()? };
         let progress = Progress { held: reader.varint()?, durable: reader.varint()? };
-        Ok(PeerRecord { keys, addresses, held, progress, heard_hello: reader.varint()?, sent_hello: reader.varint()? })
+        Ok(PeerRecord { keys, addresses, held, lost, progress, heard_hello: reader.varint()?, sent_hello: reader.varint()? })
     }
 }
 
@@ -318,6 +322,7 @@ mod tests {
             keys: PublicKeys::from_bytes(&[7; 64]),
             addresses: vec!["tcp:127.0.0.1:9".into()],
             held: Held { epoch: 1, number: 2 },
+            lost: Lost { from: 7, to: 9 },
             progress: Progress { held: 3, durable: 4 },
             heard_hello: 5,
             sent_hello: 6,

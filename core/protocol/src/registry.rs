@@ -6,7 +6,7 @@ use crate::estp::Stamp;
 use crate::estp::feed::{FeedEntry, FeedIndex, Issue, Sequencer};
 use crate::estp::half::Horizon;
 use crate::id::{EndpointId, PairId};
-use crate::link::{Held, Progress, Resume};
+use crate::link::{Held, Lost, Progress, Resume};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A Pair of this endpoint: dense, in the order of creation.
@@ -42,6 +42,7 @@ struct PeerEntry {
     listed: Vec<(PairIndex, u64)>,
     slots: BTreeMap<u64, PairIndex>,
     held: Held,
+    lost: Lost,
     /// Marks of the peer that are applied but not durable here: (its number, the own number from which on it is durable).
     marks: VecDeque<(u64, u64)>,
     progress: Progress,
@@ -114,9 +115,9 @@ impl Registry {
     }
 
     /// Enters a peer.
-    pub fn add_peer(&mut self, id: EndpointId, held: Held, progress: Progress) -> PeerIndex {
+    pub fn add_peer(&mut self, id: EndpointId, held: Held, lost: Lost, progress: Progress) -> PeerIndex {
         let feed = self.sequencer.add_feed();
-        let peer = PeerEntry { id, feed, listed: Vec::new(), slots: BTreeMap::new(), held, marks: VecDeque::new(), progress };
+        let peer = PeerEntry { id, feed, listed: Vec::new(), slots: BTreeMap::new(), held, lost, marks: VecDeque::new(), progress };
         self.peers.push(peer);
         PeerIndex(self.peers.len() as u32 - 1)
     }
@@ -223,13 +224,18 @@ impl Registry {
 
     /// What this endpoint says of itself at the beginning of a link.
     pub fn resume(&self, peer: PeerIndex) -> Resume {
-        let held = self.peers[peer.0 as usize].held;
-        Resume { epoch: self.epoch, last: self.sequencer.last(), durable: self.durable, held }
+        let PeerEntry { held, lost, .. } = self.peers[peer.0 as usize];
+        Resume { epoch: self.epoch, last: self.sequencer.last(), durable: self.durable, lost, held }
     }
 
     /// How far the peer's state is held durably here.
     pub fn held(&self, peer: PeerIndex) -> Held {
         self.peers[peer.0 as usize].held
+    }
+
+    /// What this endpoint has lost of its own and a peer may still have to give back.
+    pub fn lost(&self, peer: PeerIndex) -> Lost {
+        self.peers[peer.0 as usize].lost
     }
 
     /// What the peer said of its own progress.
@@ -305,6 +311,8 @@ impl PeerEntry {
             && number <= durable
         {
             self.held.number = self.held.number.max(mark);
+            // The first mark of a link says that everything from before it has come, what was lost included.
+            self.lost = Lost::default();
             self.marks.pop_front();
         }
     }
@@ -322,7 +330,7 @@ mod tests {
     }
 
     fn peer(registry: &mut Registry, byte: u8) -> PeerIndex {
-        registry.add_peer(EndpointId::from_bytes([byte; 16]), Held::default(), Progress::default())
+        registry.add_peer(EndpointId::from_bytes([byte; 16]), Held::default(), Lost::default(), Progress::default())
     }
 
     #[test]
@@ -342,7 +350,7 @@ mod tests {
         assert_eq!(slots, [0, 2]);
         assert_eq!(registry.free_slot(left), 4);
         let larger = EndpointId::from_bytes([0; 16]);
-        let smaller = registry.add_peer(larger, Held::default(), Progress::default());
+        let smaller = registry.add_peer(larger, Held::default(), Lost::default(), Progress::default());
         assert_eq!(registry.free_slot(smaller), 1);
     }
 

@@ -103,6 +103,37 @@ impl VersionVector {
     }
 }
 
+/// Numbers above `from` up to `to`, which were given and may have been sent, but did not reach the ledger. Empty when both are equal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// The last number before the gap.
+    pub from: u64,
+    /// The last number of the gap.
+    pub to: u64,
+}
+
+impl Lost {
+    /// Whether a number lies in the gap.
+    pub fn contains(&self, number: u64) -> bool {
+        number > self.from && number <= self.to
+    }
+
+    /// Whether nothing was lost.
+    pub fn is_empty(&self) -> bool {
+        self.from >= self.to
+    }
+
+    /// The gap that covers this one and another.
+    #[must_use]
+    pub fn and(self, other: Lost) -> Lost {
+        match (self.is_empty(), other.is_empty()) {
+            (true, _) => other,
+            (_, true) => self,
+            _ => Lost { from: self.from.min(other.from), to: self.to.max(other.to) },
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,4 +21,4 @@ mod connection;
 
 pub use connection::{Connection, Directions, Ended, Options, Why};
 pub use host::{Host, Offer, Progress};
-pub use resume::{Held, Resume, Start};
+pub use resume::{Held, Lost, Resume, Start};

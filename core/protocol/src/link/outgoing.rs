@@ -5,7 +5,7 @@
 
 use super::frame::{Frame, Kind, LAST_PART, MARK_FOLLOWS, MARK_IS_LAST, PROMPT, TO_THE_END};
 use super::host::{Host, Progress};
-use super::resume::Start;
+use super::resume::{Lost, Start};
 use crate::estp::delta::{Baseline, Cut, Encoder, Ends, WriteDictionary, encode};
 use crate::wire::put_varint;
 use std::collections::{BTreeMap, VecDeque};
@@ -29,7 +29,7 @@ pub struct Outgoing {
     base: Baseline,
     dictionary: WriteDictionary,
     start: u64,
-    peer_durable: u64,
+    peer_lost: Lost,
     peer_holds: u64,
     /// Up to which number each Pair was sent on this link, by slot.
     sent: BTreeMap<u64, u64>,
@@ -43,6 +43,8 @@ pub struct Outgoing {
     control: VecDeque<Frame>,
     told: Progress,
     ack_due: Option<u64>,
+    /// The peer has somebody waiting for an acknowledgement that is not durable yet.
+    owes_prompt: bool,
     wants_prompt: bool,
     scratch: Vec<u8>,
 }
@@ -69,7 +71,7 @@ impl Outgoing {
             base: Baseline::default(),
             dictionary: WriteDictionary::default(),
             start: start.send_after,
-            peer_durable: start.peer_durable,
+            peer_lost: start.peer_lost,
             peer_holds: start.send_after,
             sent: BTreeMap::new(),
             queue: Vec::new(),
@@ -80,6 +82,7 @@ impl Outgoing {
             control: VecDeque::new(),
             told,
             ack_due: None,
+            owes_prompt: false,
             wants_prompt: false,
             scratch: Vec::new(),
         }
@@ -99,7 +102,8 @@ impl Outgoing {
 
     /// Something that wants an acknowledgement was applied at `now`. `prompt`: the peer has somebody waiting for it.
     pub fn owe_ack(&mut self, now: u64, prompt: bool) {
-        let due = if prompt { now } else { now + ACK_DELAY };
+        self.owes_prompt |= prompt;
+        let due = if self.owes_prompt { now } else { now + ACK_DELAY };
         self.ack_due = Some(self.ack_due.map_or(due, |at| at.min(due)));
     }
 
@@ -138,7 +142,7 @@ impl Outgoing {
         self.put_control(plain, begin);
         let only_control = plain.len();
         let ack_due = self.ack_due.is_some_and(|at| at <= now);
-        let acked = self.put_ack(host, plain);
+        let acked = self.put_ack(now, ack_due, host, plain);
         let after_ack = plain.len();
         self.put_part(plain);
         self.put_deltas(host, plain, begin);
@@ -146,6 +150,7 @@ impl Outgoing {
             // Nothing to ride on, and it can wait.
             plain.truncate(only_control);
         } else if let Some(progress) = acked {
+            self.owes_prompt &= progress.held == self.told.held;
             self.told = progress;
             self.ack_due = None;
         } else if ack_due {
@@ -165,9 +170,14 @@ impl Outgoing {
         }
     }
 
-    fn put_ack(&mut self, host: &mut impl Host, plain: &mut Vec<u8>) -> Option<Progress> {
+    /// That the own ledger has got further is news that can wait, and is told with the next acknowledgement of the peer's state.
+    fn put_ack(&mut self, now: u64, due: bool, host: &mut impl Host, plain: &mut Vec<u8>) -> Option<Progress> {
         let progress = host.progress();
         if progress == self.told {
+            return None;
+        }
+        if progress.held == self.told.held && !due {
+            self.ack_due.get_or_insert(now + ACK_DELAY);
             return None;
         }
         plain.push(Kind::Ack as u8);
@@ -228,7 +238,7 @@ impl Outgoing {
     fn encode(&mut self, host: &mut impl Host, slot: u64, scratch: &mut Vec<u8>) -> Option<Range<usize>> {
         let from = scratch.len();
         let after = self.sent.get(&slot).copied().unwrap_or(self.start);
-        let cut = Cut { after, receiver_durable: self.peer_durable, receiver_holds: self.peer_holds };
+        let cut = Cut { after, receiver_lost: self.peer_lost, receiver_holds: self.peer_holds };
         let (base, entries) = (self.base, self.dictionary.len());
         let mut encoder = Encoder { ends: self.ends, base, dictionary: Some(&mut self.dictionary) };
         let (count, up_to) = host.with_half(slot, |half| {

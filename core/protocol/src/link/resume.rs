@@ -2,6 +2,7 @@
 
 use crate::estp::Author;
 use crate::estp::delta::Ends;
+pub use crate::estp::dot::Lost;
 use crate::id::EndpointId;
 use crate::wire::{Malformed, Reader, put_varint};
 
@@ -21,8 +22,10 @@ pub struct Resume {
     pub epoch: u32,
     /// The last number that its counter may have given: its durable ceiling if it was not stopped cleanly.
     pub last: u64,
-    /// Up to which of its own numbers its ledger is complete.
+    /// Up to which of its own numbers its ledger is durable.
     pub durable: u64,
+    /// Numbers of its own that it lost when it was stopped uncleanly; what the other end holds of them has to come back.
+    pub lost: Lost,
     /// How far it holds the other end's state.
     pub held: Held,
 }
@@ -34,8 +37,8 @@ pub struct Start {
     pub ends: Ends,
     /// Everything that arrived here after this number has to be sent.
     pub send_after: u64,
-    /// The peer holds its own candidates up to this number; later ones it has lost.
-    pub peer_durable: u64,
+    /// What the peer has lost of its own.
+    pub peer_lost: Lost,
     /// The mark from which the peer counts.
     pub receive_after: u64,
 }
@@ -53,6 +56,10 @@ impl Resume {
         out.extend_from_slice(&self.epoch.to_le_bytes());
         put_varint(out, self.last);
         put_varint(out, self.last.wrapping_sub(self.durable));
+        put_varint(out, self.lost.to.saturating_sub(self.lost.from));
+        if !self.lost.is_empty() {
+            put_varint(out, self.lost.to);
+        }
         out.extend_from_slice(&self.held.epoch.to_le_bytes());
         put_varint(out, self.held.number);
     }
@@ -65,8 +72,15 @@ impl Resume {
         let epoch = u32::from_le_bytes(reader.array()?);
         let last = reader.varint()?;
         let durable = last.checked_sub(reader.varint()?).ok_or(Malformed("resume cursor"))?;
+        let lost = match reader.varint()? {
+            0 => Lost::default(),
+            width => {
+                let to = reader.varint()?;
+                Lost { from: to.checked_sub(width).ok_or(Malformed("resume cursor"))?, to }
+            }
+        };
         let held = Held { epoch: u32::from_le_bytes(reader.array()?), number: reader.varint()? };
-        Ok(Resume { epoch, last, durable, held })
+        Ok(Resume { epoch, last, durable, lost, held })
     }
 
     /// Where to start when the peer says `theirs`. A number from an unknown epoch counts for nothing: everything is sent then.
@@ -82,7 +96,7 @@ impl Resume {
         Ok(Start {
             ends: Ends { sender: Author { endpoint: me, epoch: self.epoch }, receiver: Author { endpoint: peer, epoch: theirs.epoch } },
             send_after: if known { theirs.held.number } else { 0 },
-            peer_durable: theirs.durable,
+            peer_lost: theirs.lost,
             receive_after: if known_here { self.held.number } else { 0 },
         })
     }
@@ -96,16 +110,18 @@ mod tests {
     const PEER: EndpointId = EndpointId::from_bytes([2; 16]);
 
     fn resume(epoch: u32, last: u64, held: Held) -> Resume {
-        Resume { epoch, last, durable: last, held }
+        Resume { epoch, last, durable: last, lost: Lost::default(), held }
     }
 
     #[test]
     fn a_cursor_is_read_as_it_was_put() {
-        let cursor = Resume { epoch: 7, last: 500, durable: 431, held: Held { epoch: 9, number: 1 << 40 } };
-        let mut bytes = Vec::new();
-        cursor.put(&mut bytes);
-        assert_eq!(Resume::read(&mut Reader::new(&bytes)), Ok(cursor));
-        assert!(Resume::read(&mut Reader::new(&bytes[..5])).is_err());
+        for lost in [Lost::default(), Lost { from: 400, to: 480 }] {
+            let cursor = Resume { epoch: 7, last: 500, durable: 431, lost, held: Held { epoch: 9, number: 1 << 40 } };
+            let mut bytes = Vec::new();
+            cursor.put(&mut bytes);
+            assert_eq!(Resume::read(&mut Reader::new(&bytes)), Ok(cursor));
+            assert!(Resume::read(&mut Reader::new(&bytes[..5])).is_err());
+        }
     }
 
     #[test]

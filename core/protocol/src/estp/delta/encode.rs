@@ -3,6 +3,7 @@
 use super::dictionary::WriteDictionary;
 use super::head::{Naming, put_author, put_step};
 use super::{Baseline, CandidateHead, Ends, WireBirth};
+use crate::estp::dot::Lost;
 use crate::estp::half::HalfPair;
 use crate::estp::state::{Birth, CellIndex, Version};
 use crate::wire::{kind_of, put_payload, put_varint};
@@ -12,8 +13,8 @@ use crate::wire::{kind_of, put_payload, put_varint};
 pub struct Cut {
     /// Cells that arrived after this number.
     pub after: u64,
-    /// Of the receiver's own candidates only those above this number of its current epoch: it lost them in a crash.
-    pub receiver_durable: u64,
+    /// Of the receiver's own candidates only these: it lost them when it was stopped uncleanly.
+    pub receiver_lost: Lost,
     /// Cells whose birth the receiver knows: those of the sender's current epoch up to this number.
     pub receiver_holds: u64,
 }
@@ -45,7 +46,7 @@ pub fn encode(encoder: &mut Encoder<'_>, half: &HalfPair, slot: u64, cut: Cut, o
 
 /// What came from the receiver does not go back to it, unless it has lost it.
 fn is_for_receiver(half: &HalfPair, version: &Version, ends: Ends, cut: Cut) -> bool {
-    half.vector().author(version.author) != ends.receiver || version.number > cut.receiver_durable
+    half.vector().author(version.author) != ends.receiver || cut.receiver_lost.contains(version.number)
 }
 
 /// The last path that was written out, and a buffer for the next one.
@@ -131,7 +132,7 @@ fn wire_birth(half: &HalfPair, birth: Birth, ends: Ends) -> WireBirth {
 fn is_known(birth: WireBirth, ends: Ends, cut: Cut) -> bool {
     match birth.author {
         None => birth.number <= cut.receiver_holds,
-        Some(author) => author == ends.receiver && birth.number <= cut.receiver_durable,
+        Some(author) => author == ends.receiver && !cut.receiver_lost.contains(birth.number),
     }
 }
 

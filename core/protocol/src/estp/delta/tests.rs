@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::estp::candidate::Operation;
+use crate::estp::dot::Lost;
 use crate::estp::feed::Issue;
 use crate::estp::half::HalfPair;
 use crate::estp::stamp::Stamp;
@@ -60,7 +61,7 @@ impl Side {
     }
 
     fn cut(&self) -> Cut {
-        Cut { after: self.sent, receiver_durable: u64::MAX, receiver_holds: self.acked }
+        Cut { after: self.sent, receiver_lost: Lost::default(), receiver_holds: self.acked }
     }
 
     fn delta(&mut self, side: u8) -> Vec<u8> {
