@@ -40,6 +40,8 @@ pub trait Source: Send + Sync {
 /// within the delay, or at once if somebody waits. While a commit runs, further writes gather for the next one, so that any
 /// number of writers and waiters share a sync. The thread sleeps while there is nothing to do; there is no polling.
 /// A thread that waits for durability commits itself if nobody else is at it, which saves two switches of threads a sync.
+///
+/// It needs threads and a clock, which WebAssembly in a browser lacks: there the owner of the ledger commits itself.
 pub struct GroupCommit<S: Source + 'static> {
     shared: Arc<Shared<S>>,
     thread: Mutex<Option<JoinHandle<()>>>,

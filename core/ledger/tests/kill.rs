@@ -66,9 +66,9 @@ fn write_and_kill(path: &Path, commits: usize) -> u32 {
 fn what_was_called_durable_survives_kill_9() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("home.spook");
-    for round in 0..12 {
+    for round in 0..6 {
         // From a handful of commits to several moves into the tree.
-        let durable = write_and_kill(&path, 20 + round * 60);
+        let durable = write_and_kill(&path, 20 + round * 50);
         let ledger = Ledger::open(LedgerOptions::file(&path)).unwrap();
         assert!(!ledger.closed_cleanly());
         let found = last_whole_batch(&ledger);
