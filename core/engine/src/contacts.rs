@@ -1,0 +1,78 @@
+//! What is known of the peers besides their progress: keys, addresses, timestamps of hellos.
+
+use spook_protocol::etcp::PublicKeys;
+use spook_protocol::id::EndpointId;
+use spook_protocol::record::PeerRecord;
+use spook_protocol::registry::{PeerIndex, Registry};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One peer.
+#[derive(Clone, Debug)]
+pub(crate) struct Contact {
+    pub(crate) keys: PublicKeys,
+    pub(crate) addresses: Vec<String>,
+    pub(crate) heard_hello: u64,
+    pub(crate) sent_hello: u64,
+}
+
+/// All peers, and which of them the ledger has to hear of.
+#[derive(Debug, Default)]
+pub(crate) struct Contacts {
+    known: BTreeMap<PeerIndex, Contact>,
+    dirty: BTreeSet<PeerIndex>,
+}
+
+impl Contacts {
+    pub(crate) fn add(&mut self, peer: PeerIndex, contact: Contact) {
+        self.known.insert(peer, contact);
+    }
+
+    pub(crate) fn get(&self, peer: PeerIndex) -> Option<&Contact> {
+        self.known.get(&peer)
+    }
+
+    /// Something changed that the ledger keeps of a peer.
+    pub(crate) fn touch(&mut self, peer: PeerIndex) {
+        self.dirty.insert(peer);
+    }
+
+    /// A hello of the peer was accepted.
+    pub(crate) fn heard(&mut self, peer: PeerIndex, timestamp: u64) {
+        if let Some(contact) = self.known.get_mut(&peer) {
+            contact.heard_hello = contact.heard_hello.max(timestamp);
+            self.dirty.insert(peer);
+        }
+    }
+
+    /// The peer says where it listens. A peer that says nothing keeps the addresses it had.
+    pub(crate) fn listens_at(&mut self, peer: PeerIndex, addresses: &[String]) {
+        if let Some(contact) = self.known.get_mut(&peer)
+            && !addresses.is_empty()
+            && contact.addresses != addresses
+        {
+            contact.addresses = addresses.to_vec();
+            self.dirty.insert(peer);
+        }
+    }
+
+    /// The timestamp for the next hello to the peer: the time of day, but above every earlier one.
+    pub(crate) fn next_hello(&mut self, peer: PeerIndex, now_ms: u64) -> u64 {
+        let Some(contact) = self.known.get_mut(&peer) else { return now_ms };
+        contact.sent_hello = now_ms.max(contact.sent_hello + 1);
+        self.dirty.insert(peer);
+        contact.sent_hello
+    }
+
+    /// The records of the peers that the ledger has to hear of, as of a cut at `number`.
+    pub(crate) fn take_dirty(&mut self, registry: &Registry, number: u64) -> Vec<(EndpointId, PeerRecord)> {
+        let dirty = std::mem::take(&mut self.dirty);
+        let record = |peer: PeerIndex| {
+            let contact = self.known.get(&peer)?.clone();
+            let Contact { keys, addresses, heard_hello, sent_hello } = contact;
+            let (held, progress) = (registry.held_at(peer, number), registry.peer_progress(peer));
+            let record = PeerRecord { keys, addresses, held, lost: registry.lost(peer), progress, heard_hello, sent_hello };
+            Some((registry.peer_id(peer), record))
+        };
+        dirty.into_iter().filter_map(record).collect()
+    }
+}

@@ -1,0 +1,225 @@
+//! What a link finds of the engine around it.
+
+use crate::io::LinkHandle;
+use crate::options::Durability;
+use crate::pair_core::PairCore;
+use crate::shared::Shared;
+use crate::{error::Error, storage, time};
+use spook_protocol::error::Code;
+use spook_protocol::estp::delta::Delta;
+use spook_protocol::estp::half::Violation;
+use spook_protocol::estp::lifecycle::Reason;
+use spook_protocol::estp::{HalfPair, Stamp};
+use spook_protocol::etcp::{TicketId, TicketSecret};
+use spook_protocol::link::{Host, Offer, Progress};
+use spook_protocol::registry::{PairIndex, PeerIndex, Share};
+use std::sync::Arc;
+
+/// The engine as the link to one peer sees it.
+pub(crate) struct EngineHost<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) peer: PeerIndex,
+    /// The link, once it is up: Pairs that form are told of it.
+    pub(crate) link: Option<&'a Arc<LinkHandle>>,
+}
+
+impl EngineHost<'_> {
+    fn core(&self, slot: u64) -> Option<Arc<PairCore>> {
+        let pair = self.shared.registry().in_slot(self.peer, slot)?;
+        self.shared.pair(pair)
+    }
+
+    fn entangle(&self, core: &PairCore) {
+        let mut state = core.lock();
+        state.link = self.link.cloned();
+        if let Some(half) = state.half_if_awake() {
+            half.link_up();
+            core.publish(half);
+        }
+    }
+
+    /// Shares a Pair of this endpoint with the peer that holds its ticket, and makes that durable before it is offered.
+    fn share(&mut self, core: &PairCore, ticket: TicketId) -> Result<u64, Code> {
+        let peer = self.shared.registry().peer_id(self.peer);
+        {
+            let mut state = core.lock();
+            let half = state.half(core, &self.shared.ledger).map_err(|error| error.code())?;
+            if half.peer().is_some_and(|other| other != peer) {
+                return Err(Code::TicketUsed);
+            }
+            half.join(peer);
+        }
+        let mut registry = self.shared.registry();
+        let slot = match registry.share_of(core.index) {
+            Some(share) => share.slot,
+            None => {
+                let slot = registry.free_slot(self.peer);
+                let changed = registry.sequencer().last();
+                if !registry.share(core.index, Share { peer: self.peer, slot }, changed) {
+                    return Err(Code::Refused);
+                }
+                slot
+            }
+        };
+        drop(registry);
+        self.shared.arrive(core.index, Stamp::ZERO);
+        self.shared.forming().mark_used(ticket, peer);
+        self.shared.contacts().touch(self.peer);
+        self.shared.flush_ledger().map_err(|error| error.code())?;
+        self.entangle(core);
+        Ok(slot)
+    }
+
+    fn accept_offer(&mut self, offer: &Offer) -> Result<PairIndex, Error> {
+        let shared = self.shared;
+        let peer = shared.registry().peer_id(self.peer);
+        let known = shared.registry().find_pair(offer.pair);
+        if let Some(pair) = known {
+            let fits = shared.registry().share_of(pair) == Some(Share { peer: self.peer, slot: offer.slot });
+            return if fits { Ok(pair) } else { Err(Error::new(Code::Protocol, "the peer offers a Pair that is shared otherwise")) };
+        }
+        let me = shared.me();
+        let core = shared.add_pair(&offer.name, true, |name| {
+            let mut registry = shared.registry();
+            let changed = registry.sequencer().last();
+            let pair = registry.add_pair(offer.pair, changed, !shared.is_in_memory());
+            if !registry.share(pair, Share { peer: self.peer, slot: offer.slot }, changed) {
+                return Err(Error::new(Code::Protocol, "the peer offers a Pair in a slot that is taken"));
+            }
+            let half = HalfPair::new(me, Some(peer), storage::hash_seed());
+            Ok(PairCore::awake(pair, offer.pair, name, Durability::Batched, half))
+        })?;
+        shared.arrive(core.index, Stamp::ZERO);
+        shared.notify_ledger();
+        self.entangle(&core);
+        Ok(core.index)
+    }
+
+    fn finish_arrived(&self, pairs: &[PairIndex]) {
+        let arrived = self.shared.forming().take_arrived(pairs);
+        for (pair, redeeming) in arrived {
+            self.shared.forming().forget(redeeming.ticket.secret.id());
+            redeeming.finish(Ok(pair));
+        }
+    }
+}
+
+impl Host for EngineHost<'_> {
+    fn with_half<R>(&mut self, slot: u64, work: impl FnOnce(&mut HalfPair) -> R) -> Option<R> {
+        let core = self.core(slot)?;
+        let mut state = core.lock();
+        state.half(&core, &self.shared.ledger).ok().map(work)
+    }
+
+    fn changed_after(&mut self, number: u64, slots: &mut Vec<u64>) -> Option<u64> {
+        let complete = self.shared.registry().changed_after(self.peer, number, slots);
+        if complete.is_none() {
+            self.shared.hurry_ledger();
+        }
+        complete
+    }
+
+    fn apply<E: From<Violation>>(
+        &mut self,
+        slot: u64,
+        decode: impl FnOnce(&mut HalfPair) -> Result<Delta, E>,
+    ) -> Option<Result<usize, E>> {
+        let core = self.core(slot)?;
+        let applied = {
+            let mut state = core.lock();
+            let half = state.half(&core, &self.shared.ledger).ok()?;
+            let applied = decode(half).and_then(|delta| Ok(half.apply(&delta, |latest| self.shared.arrive(core.index, latest))?));
+            let horizon = self.shared.registry().horizon(core.index);
+            half.settle(horizon);
+            core.publish(half);
+            applied
+        };
+        self.shared.notify_ledger();
+        if applied.is_ok() {
+            self.finish_arrived(&[core.index]);
+        }
+        Some(applied)
+    }
+
+    fn progress(&mut self) -> Progress {
+        self.shared.registry().progress(self.peer)
+    }
+
+    fn received_up_to(&mut self, mark: u64) {
+        self.shared.registry().received_up_to(self.peer, mark);
+        self.shared.contacts().touch(self.peer);
+        self.shared.notify_ledger();
+        if self.shared.forming().is_awaiting() {
+            let pairs: Vec<PairIndex> = self.shared.registry().shared_with(self.peer).collect();
+            self.finish_arrived(&pairs);
+        }
+    }
+
+    fn acknowledged(&mut self, peer: Progress) {
+        let pairs = self.shared.registry().acknowledged(self.peer, peer);
+        self.shared.contacts().touch(self.peer);
+        self.shared.settle(&pairs);
+    }
+
+    fn redeem(&mut self, secret: TicketSecret) -> Result<Offer, Code> {
+        let ticket = secret.id();
+        let peer = self.shared.registry().peer_id(self.peer);
+        let pair = {
+            let forming = self.shared.forming();
+            let issued = forming.check(ticket, peer, time::now_ms())?;
+            if issued.secret.as_bytes() != secret.as_bytes() {
+                return Err(Code::Refused);
+            }
+            issued.record.pair
+        };
+        let index = self.shared.registry().find_pair(pair).ok_or(Code::Refused)?;
+        let core = self.shared.pair(index).ok_or(Code::Refused)?;
+        let slot = self.share(&core, ticket)?;
+        Ok(Offer { slot, pair, name: core.name.clone(), ticket })
+    }
+
+    fn offered(&mut self, offer: Offer) -> Result<(), Code> {
+        let asked = self.shared.forming().redeeming(offer.ticket);
+        let Some(redeeming) = asked.filter(|redeeming| redeeming.ticket.pair == offer.pair) else {
+            return Err(Code::Refused);
+        };
+        match self.accept_offer(&offer) {
+            Ok(pair) => {
+                self.shared.forming().offered(offer.ticket, pair);
+                Ok(())
+            }
+            Err(error) => {
+                let code = error.code();
+                self.shared.forming().forget(offer.ticket);
+                redeeming.finish(Err(error));
+                Err(code)
+            }
+        }
+    }
+
+    fn accepted(&mut self, _slot: u64) {
+        // The Pair was entangled when it was shared; the peer has it now.
+    }
+
+    fn slot_refused(&mut self, slot: u64, code: Code) {
+        let _ = code;
+        if let Some(core) = self.core(slot) {
+            let mut state = core.lock();
+            state.link = None;
+            if let Some(half) = state.half_if_awake() {
+                half.link_down(Reason::Refused);
+                core.publish(half);
+            }
+        }
+    }
+
+    fn ticket_refused(&mut self, ticket: TicketId, code: Code) {
+        let mut forming = self.shared.forming();
+        let redeeming = forming.redeeming(ticket);
+        forming.forget(ticket);
+        drop(forming);
+        if let Some(redeeming) = redeeming {
+            redeeming.finish(Err(Error::new(code, "the issuer said so")));
+        }
+    }
+}

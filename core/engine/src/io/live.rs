@@ -1,0 +1,214 @@
+//! A link that is up: its connection, its stream, and what waits to be written.
+
+use crate::io::host::EngineHost;
+use crate::shared::{Counters, Shared};
+use spook_protocol::error::Code;
+use spook_protocol::estp::lifecycle::Reason;
+use spook_protocol::link::frame::Frame;
+use spook_protocol::link::incoming::Fault;
+use spook_protocol::link::{Connection, Ended};
+use spook_protocol::registry::PeerIndex;
+use spook_transport::Stream;
+use std::io::ErrorKind;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Bytes that are sealed ahead of what the socket has taken.
+const AHEAD: usize = 64 << 10;
+/// How many bytes one read takes.
+const READ: usize = 64 << 10;
+/// How many reads are done before other links get their turn.
+const READS: usize = 32;
+/// A caller sends for itself when nothing was sent for this long, in µs; within it, writes gather for the thread and share a message.
+const PAUSE: u64 = 40;
+
+/// A link that is up, as all threads know it.
+pub(crate) struct LinkHandle {
+    pub(crate) peer: PeerIndex,
+    pub(crate) key: usize,
+    live: Mutex<Live>,
+    dirty: AtomicBool,
+    flushed: AtomicU64,
+    /// When the I/O thread will look at the link's timers.
+    scheduled: AtomicU64,
+}
+
+pub(crate) struct Live {
+    pub(crate) connection: Connection,
+    stream: Stream,
+    out: Vec<u8>,
+    at: usize,
+}
+
+/// What became of a link.
+pub(crate) enum Outcome {
+    Goes,
+    /// There is more to read than one turn takes.
+    Again,
+    Over(Reason),
+}
+
+impl LinkHandle {
+    pub(crate) fn new(peer: PeerIndex, key: usize, connection: Connection, stream: Stream) -> LinkHandle {
+        let live = Live { connection, stream, out: Vec::new(), at: 0 };
+        LinkHandle {
+            peer,
+            key,
+            live: Mutex::new(live),
+            dirty: AtomicBool::new(false),
+            flushed: AtomicU64::new(0),
+            scheduled: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that there is something to send; returns whether that is news.
+    pub(crate) fn mark_dirty(&self) -> bool {
+        !self.dirty.swap(true, Ordering::AcqRel)
+    }
+
+    pub(crate) fn scheduled(&self) -> u64 {
+        self.scheduled.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_scheduled(&self, at: u64) {
+        self.scheduled.store(at, Ordering::Relaxed);
+    }
+
+    /// Sends on the caller's thread, if nothing was sent a moment ago and nobody else is at it. Returns whether it did.
+    pub(crate) fn flush_directly(self: &Arc<Self>, shared: &Shared) -> bool {
+        let now = shared.time.now_us();
+        if now.saturating_sub(self.flushed.load(Ordering::Relaxed)) < PAUSE {
+            return false;
+        }
+        let Ok(mut live) = self.live.try_lock() else { return false };
+        let went = live.flush(self, shared).is_ok();
+        self.flushed.store(shared.time.now_us(), Ordering::Relaxed);
+        // A deadline that the thread does not know of yet has to be told.
+        went && live.connection.poll_deadline().0 >= self.scheduled()
+    }
+
+    /// Sends what there is to send. Called by the I/O thread.
+    pub(crate) fn flush(self: &Arc<Self>, shared: &Shared) -> Outcome {
+        self.dirty.store(false, Ordering::Release);
+        let flushed = self.lock().flush(self, shared);
+        self.flushed.store(shared.time.now_us(), Ordering::Relaxed);
+        flushed.map_or_else(Outcome::Over, |()| Outcome::Goes)
+    }
+
+    /// Reads and handles what came, and answers it.
+    pub(crate) fn receive(self: &Arc<Self>, shared: &Shared, buffer: &mut Vec<u8>) -> Outcome {
+        let mut live = self.lock();
+        let received = live.receive(self, shared, buffer);
+        let flushed = live.flush(self, shared);
+        match (received, flushed) {
+            (Outcome::Over(reason), _) | (_, Err(reason)) => Outcome::Over(reason),
+            (outcome, Ok(())) => outcome,
+        }
+    }
+
+    /// Handles what was received before the link was up.
+    pub(crate) fn begin(self: &Arc<Self>, shared: &Shared, first_frames: &[u8], farther: &[u8]) -> Outcome {
+        let now = shared.time.now_us();
+        let mut live = self.lock();
+        let mut host = EngineHost { shared, peer: self.peer, link: Some(self) };
+        let handled = live
+            .connection
+            .handle_first_frames(first_frames, now, &mut host)
+            .and_then(|()| live.connection.handle_bytes(farther, now, &mut host));
+        match (handled, live.flush(self, shared)) {
+            (Err(ended), _) => Outcome::Over(reason_of(&ended)),
+            (_, Err(reason)) => Outcome::Over(reason),
+            (Ok(()), Ok(())) => Outcome::Goes,
+        }
+    }
+
+    /// Serves the link's timers.
+    pub(crate) fn on_time(self: &Arc<Self>, shared: &Shared) -> Outcome {
+        let mut live = self.lock();
+        let timed = live.connection.handle_time(shared.time.now_us());
+        match (timed, live.flush(self, shared)) {
+            (Err(ended), _) => Outcome::Over(reason_of(&ended)),
+            (_, Err(reason)) => Outcome::Over(reason),
+            (Ok(()), Ok(())) => Outcome::Goes,
+        }
+    }
+
+    pub(crate) fn send(&self, frame: Frame) {
+        self.lock().connection.send(frame);
+    }
+
+    /// Parts from the peer, as far as the socket takes the farewell at once.
+    pub(crate) fn farewell(self: &Arc<Self>, shared: &Shared) {
+        let mut live = self.lock();
+        // What was written last goes first.
+        let _ = live.flush(self, shared);
+        live.connection.close(Code::Closed, "");
+        let _ = live.flush(self, shared);
+        let _ = live.stream.shutdown();
+    }
+}
+
+impl Live {
+    fn receive(&mut self, link: &Arc<LinkHandle>, shared: &Shared, buffer: &mut Vec<u8>) -> Outcome {
+        buffer.resize(READ, 0);
+        for _ in 0..READS {
+            let count = match self.stream.read(buffer) {
+                Ok(0) => return Outcome::Over(Reason::LinkLost),
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Outcome::Goes,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(_) => return Outcome::Over(Reason::LinkLost),
+            };
+            Counters::add(&shared.traffic.bytes_received, count as u64);
+            let before = self.connection.messages().1;
+            let mut host = EngineHost { shared, peer: link.peer, link: Some(link) };
+            let handled = self.connection.handle_bytes(&buffer[..count], shared.time.now_us(), &mut host);
+            Counters::add(&shared.traffic.messages_received, self.connection.messages().1 - before);
+            if let Err(ended) = handled {
+                return Outcome::Over(reason_of(&ended));
+            }
+        }
+        Outcome::Again
+    }
+
+    /// Writes until there is nothing more to say or the socket is full; the poller tells when it has room again.
+    fn flush(&mut self, link: &Arc<LinkHandle>, shared: &Shared) -> Result<(), Reason> {
+        loop {
+            while self.at < self.out.len() {
+                match self.stream.write(&self.out[self.at..]) {
+                    Ok(0) => return Err(Reason::LinkLost),
+                    Ok(count) => {
+                        self.at += count;
+                        Counters::add(&shared.traffic.bytes_sent, count as u64);
+                    }
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(_) => return Err(Reason::LinkLost),
+                }
+            }
+            self.out.clear();
+            self.at = 0;
+            let now = shared.time.now_us();
+            let mut host = EngineHost { shared, peer: link.peer, link: Some(link) };
+            while self.out.len() < AHEAD && self.connection.poll_transmit(now, &mut host, &mut self.out) {
+                Counters::add(&shared.traffic.messages_sent, 1);
+            }
+            if self.out.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn reason_of(ended: &Ended) -> Reason {
+    match ended {
+        Ended::Silent => Reason::PeerSilent,
+        Ended::Fault(Fault::Closed(Code::Closed, _)) => Reason::PeerClosed,
+        Ended::Fault(Fault::Closed(Code::Refused, _)) => Reason::Refused,
+        Ended::Damaged | Ended::Fault(_) => Reason::LinkLost,
+    }
+}

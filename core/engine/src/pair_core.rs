@@ -1,0 +1,113 @@
+//! A Pair within the engine: its half behind a lock, asleep in the ledger until it is needed.
+
+use crate::error::Error;
+use crate::io::LinkHandle;
+use crate::observe::Observers;
+use crate::options::Durability;
+use crate::storage;
+use spook_ledger::Ledger;
+use spook_protocol::estp::half::{HalfRecord, Horizon};
+use spook_protocol::estp::{Author, HalfPair};
+use spook_protocol::id::PairId;
+use spook_protocol::registry::PairIndex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub(crate) struct PairCore {
+    pub(crate) index: PairIndex,
+    pub(crate) id: PairId,
+    pub(crate) name: String,
+    pub(crate) durability: Durability,
+    pub(crate) me: Author,
+    pub(crate) observers: Observers,
+    state: Mutex<PairState>,
+}
+
+/// What the lock of a Pair guards.
+pub(crate) struct PairState {
+    replica: Replica,
+    /// The link to the peer while it is up.
+    pub(crate) link: Option<Arc<LinkHandle>>,
+}
+
+enum Replica {
+    /// In the ledger only: its record, and the number of its last change.
+    Asleep(HalfRecord, u64),
+    Awake(HalfPair),
+}
+
+impl PairCore {
+    pub(crate) fn awake(index: PairIndex, id: PairId, name: String, durability: Durability, half: HalfPair) -> PairCore {
+        let me = half.me();
+        PairCore::with(index, id, name, durability, me, Replica::Awake(half))
+    }
+
+    pub(crate) fn asleep(index: PairIndex, id: PairId, name: String, durability: Durability, me: Author, record: (HalfRecord, u64)) -> PairCore {
+        PairCore::with(index, id, name, durability, me, Replica::Asleep(record.0, record.1))
+    }
+
+    fn with(index: PairIndex, id: PairId, name: String, durability: Durability, me: Author, replica: Replica) -> PairCore {
+        let state = Mutex::new(PairState { replica, link: None });
+        PairCore { index, id, name, durability, me, observers: Observers::default(), state }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, PairState> {
+        // A panic under this lock poisons the whole engine (see `Shared::check`): nobody reads what it left behind.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells observers what has gathered. Called under the Pair's lock, so that they hear it in the order of `seq`; it only fills their queues.
+    pub(crate) fn publish(&self, half: &mut HalfPair) {
+        if !half.is_watched() {
+            return;
+        }
+        let changes = half.take_changes();
+        let transitions = half.take_transitions();
+        if changes.is_empty() && transitions.is_empty() {
+            return;
+        }
+        let state = half.state_id();
+        self.observers.publish(&changes, state, &transitions);
+    }
+
+    /// Draws the conclusions from a horizon, if the half is awake; a half asleep has nothing to tell.
+    pub(crate) fn settle(&self, horizon: Horizon) {
+        let mut state = self.lock();
+        if let Replica::Awake(half) = &mut state.replica {
+            half.settle(horizon);
+            self.publish(half);
+        }
+    }
+}
+
+impl PairState {
+    /// The half, brought back from the ledger if it is asleep.
+    pub(crate) fn half(&mut self, core: &PairCore, ledger: &Ledger) -> Result<&mut HalfPair, Error> {
+        if let Replica::Asleep(record, _) = &self.replica {
+            let mut half = storage::load_half(ledger, core.index, core.me, record.clone())?;
+            if self.link.is_some() {
+                half.link_up();
+            }
+            self.replica = Replica::Awake(half);
+        }
+        match &mut self.replica {
+            Replica::Awake(half) => Ok(half),
+            Replica::Asleep(..) => Err(Error::bug("a Pair did not wake")),
+        }
+    }
+
+    /// The half, unless it is asleep.
+    pub(crate) fn half_if_awake(&mut self) -> Option<&mut HalfPair> {
+        match &mut self.replica {
+            Replica::Awake(half) => Some(half),
+            Replica::Asleep(..) => None,
+        }
+    }
+
+    /// What the ledger keeps of the half besides the cells, and the number of its last change.
+    pub(crate) fn record(&self) -> (HalfRecord, u64) {
+        match &self.replica {
+            Replica::Awake(half) => (half.record(), half.state().last_arrival()),
+            Replica::Asleep(record, changed) => (record.clone(), *changed),
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! What the threads of an engine share, and the order of its locks: a link, then a Pair, then the registry; the rest are leaves.
+
+use crate::contacts::Contacts;
+use crate::error::Error;
+use crate::forming::Forming;
+use crate::io::{Io, LinkHandle};
+use crate::observe::Dispatcher;
+use crate::options::{EngineOptions, Place};
+use crate::pair_core::PairCore;
+use crate::storage::WriteBehind;
+use crate::time::{self, Time};
+use spook_ledger::{Batch, GroupCommit, Ledger, LedgerError};
+use spook_protocol::error::Code;
+use spook_protocol::estp::feed::Issue;
+use spook_protocol::estp::{Author, Stamp};
+use spook_protocol::etcp::Identity;
+use spook_protocol::id::EndpointId;
+use spook_protocol::record::PeerRecord;
+use spook_protocol::registry::{PairIndex, PeerIndex, Registry};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
+
+pub(crate) struct Shared {
+    pub(crate) identity: Identity,
+    pub(crate) time: Time,
+    pub(crate) options: EngineOptions,
+    pub(crate) ledger: Ledger,
+    pub(crate) contacts: Mutex<Contacts>,
+    pub(crate) forming: Mutex<Forming>,
+    pub(crate) io: OnceLock<Io>,
+    pub(crate) dispatcher: Dispatcher,
+    pub(crate) traffic: Counters,
+    commit: OnceLock<GroupCommit<WriteBehind>>,
+    registry: Mutex<Registry>,
+    pairs: RwLock<Pairs>,
+    links: RwLock<BTreeMap<PeerIndex, Arc<LinkHandle>>>,
+    condition: Condition,
+}
+
+#[derive(Default)]
+pub(crate) struct Pairs {
+    list: Vec<Arc<PairCore>>,
+    by_name: BTreeMap<String, PairIndex>,
+}
+
+/// Bytes and messages above the transport, both ways.
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub(crate) bytes_sent: AtomicU64,
+    pub(crate) bytes_received: AtomicU64,
+    pub(crate) messages_sent: AtomicU64,
+    pub(crate) messages_received: AtomicU64,
+    pub(crate) handshakes: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn add(counter: &AtomicU64, count: u64) {
+        counter.fetch_add(count, Ordering::Relaxed);
+    }
+}
+
+/// Whether the engine may be used.
+#[derive(Default)]
+struct Condition {
+    closing: AtomicBool,
+    panicked: OnceLock<String>,
+    ledger_failed: OnceLock<LedgerError>,
+    /// How often this process had forked when the engine was opened.
+    forks: u32,
+}
+
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// Tells all engines that this process is the child of a fork: their threads are in the parent, so that every later call gives
+/// [`Code::Forked`]. To be called by whoever can register for forks; the library itself cannot without unsafe code.
+pub fn note_fork() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
+}
+
+impl Shared {
+    pub(crate) fn new(identity: Identity, options: EngineOptions, ledger: Ledger, registry: Registry) -> Shared {
+        Shared {
+            identity,
+            time: Time::begin(),
+            options,
+            ledger,
+            contacts: Mutex::default(),
+            forming: Mutex::default(),
+            io: OnceLock::new(),
+            dispatcher: Dispatcher::default(),
+            traffic: Counters::default(),
+            commit: OnceLock::new(),
+            registry: Mutex::new(registry),
+            pairs: RwLock::default(),
+            links: RwLock::default(),
+            condition: Condition { forks: FORKS.load(Ordering::Relaxed), ..Condition::default() },
+        }
+    }
+
+    /// Refuses whatever an engine in this condition cannot do.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let Condition { closing, panicked, forks, .. } = &self.condition;
+        if FORKS.load(Ordering::Relaxed) != *forks {
+            return Err(Error::new(Code::Forked, String::new()));
+        }
+        if let Some(detail) = panicked.get() {
+            return Err(Error::new(Code::Panic, detail.clone()));
+        }
+        if closing.load(Ordering::Acquire) {
+            return Err(Error::new(Code::Closed, "the engine was closed".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// As [`Shared::check`], and that writes can still become durable.
+    pub(crate) fn check_writable(&self) -> Result<(), Error> {
+        self.check()?;
+        match self.condition.ledger_failed.get() {
+            Some(error) => Err(error.clone().into()),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn poison(&self, detail: &str) {
+        let _ = self.condition.panicked.set(detail.to_owned());
+    }
+
+    pub(crate) fn ledger_failed(&self, error: LedgerError) {
+        let _ = self.condition.ledger_failed.set(error);
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.condition.closing.load(Ordering::Acquire)
+    }
+
+    /// Marks the engine closed; returns whether it was open before.
+    pub(crate) fn begin_closing(&self) -> bool {
+        !self.condition.closing.swap(true, Ordering::AcqRel)
+    }
+
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.commit.get().is_none()
+    }
+
+    pub(crate) fn place(&self) -> Result<Place, Error> {
+        self.options.place()
+    }
+
+    pub(crate) fn me(&self) -> Author {
+        Author { endpoint: self.identity.endpoint_id(), epoch: self.registry().epoch() }
+    }
+
+    // Locks. A panic while one is held poisons the engine through the boundary that catches it; inside, the data is still consistent enough to
+    // close, so a poisoned lock is taken all the same.
+
+    pub(crate) fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn contacts(&self) -> MutexGuard<'_, Contacts> {
+        self.contacts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn forming(&self) -> MutexGuard<'_, Forming> {
+        self.forming.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pairs(&self) -> RwLockReadGuard<'_, Pairs> {
+        self.pairs.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // Pairs.
+
+    pub(crate) fn pair(&self, index: PairIndex) -> Option<Arc<PairCore>> {
+        self.pairs().list.get(index.0 as usize).cloned()
+    }
+
+    pub(crate) fn pair_named(&self, name: &str) -> Option<Arc<PairCore>> {
+        let pairs = self.pairs();
+        pairs.by_name.get(name).and_then(|index| pairs.list.get(index.0 as usize)).cloned()
+    }
+
+    pub(crate) fn pair_names(&self) -> Vec<String> {
+        self.pairs().by_name.keys().cloned().collect()
+    }
+
+    /// Enters a Pair under its name. Indices must come without gaps.
+    ///
+    /// `make` gets the index that the registry gives, and the name: as wished, or with a number behind it where `rename` allows that.
+    pub(crate) fn add_pair(
+        &self,
+        name: &str,
+        rename: bool,
+        make: impl FnOnce(String) -> Result<PairCore, Error>,
+    ) -> Result<Arc<PairCore>, Error> {
+        let mut pairs = self.pairs.write().unwrap_or_else(PoisonError::into_inner);
+        let mut free = name.to_owned();
+        for count in 2.. {
+            if !pairs.by_name.contains_key(&free) {
+                break;
+            }
+            if !rename {
+                return Err(Error::new(Code::Exists, format!("{name:?}")));
+            }
+            free = format!("{name} {count}");
+        }
+        let core = Arc::new(make(free)?);
+        if core.index.0 as usize != pairs.list.len() {
+            return Err(Error::bug("the index of a Pair is not the next one"));
+        }
+        pairs.by_name.insert(core.name.clone(), core.index);
+        pairs.list.push(Arc::clone(&core));
+        Ok(core)
+    }
+
+    // Links.
+
+    pub(crate) fn link(&self, peer: PeerIndex) -> Option<Arc<LinkHandle>> {
+        self.links.read().unwrap_or_else(PoisonError::into_inner).get(&peer).cloned()
+    }
+
+    pub(crate) fn links(&self) -> Vec<Arc<LinkHandle>> {
+        self.links.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Makes a link the one to its peer; returns the one that it replaces.
+    pub(crate) fn set_link(&self, link: &Arc<LinkHandle>) -> Option<Arc<LinkHandle>> {
+        self.links.write().unwrap_or_else(PoisonError::into_inner).insert(link.peer, Arc::clone(link))
+    }
+
+    /// The link is gone, unless another one has taken its place already.
+    pub(crate) fn remove_link(&self, link: &Arc<LinkHandle>) -> bool {
+        let mut links = self.links.write().unwrap_or_else(PoisonError::into_inner);
+        let is_current = links.get(&link.peer).is_some_and(|current| Arc::ptr_eq(current, link));
+        if is_current {
+            links.remove(&link.peer);
+        }
+        is_current
+    }
+
+    // Numbers and durability.
+
+    pub(crate) fn issue(&self, pair: PairIndex) -> Issue {
+        let now = time::now_ms();
+        let mut registry = self.registry();
+        let issue = registry.issue(pair, now);
+        self.durable_at_once(&mut registry, issue);
+        issue
+    }
+
+    pub(crate) fn arrive(&self, pair: PairIndex, latest: Stamp) -> Issue {
+        let mut registry = self.registry();
+        let issue = registry.arrive(pair, latest);
+        self.durable_at_once(&mut registry, issue);
+        issue
+    }
+
+    /// An engine in memory is as durable as it will ever be.
+    fn durable_at_once(&self, registry: &mut Registry, issue: Issue) {
+        if self.is_in_memory() {
+            registry.made_durable(issue.number);
+        }
+    }
+
+    pub(crate) fn set_commit(&self, commit: GroupCommit<WriteBehind>) {
+        let _ = self.commit.set(commit);
+    }
+
+    /// Something changed that the ledger has to get.
+    pub(crate) fn notify_ledger(&self) {
+        if let Some(commit) = self.commit.get() {
+            commit.notify();
+        }
+    }
+
+    /// Somebody waits for the ledger.
+    pub(crate) fn hurry_ledger(&self) {
+        if let Some(commit) = self.commit.get() {
+            commit.request_now();
+        }
+    }
+
+    pub(crate) fn wait_durable(&self, number: u64, timeout: Duration) -> Result<(), Error> {
+        match self.commit.get() {
+            Some(commit) => commit.wait_durable(number, timeout).map_err(Error::from),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes everything durable that was written before.
+    pub(crate) fn flush_ledger(&self) -> Result<(), Error> {
+        self.commit.get().map_or(Ok(()), |commit| commit.flush().map_err(Error::from))
+    }
+
+    pub(crate) fn close_ledger(&self) -> Result<(), Error> {
+        let flushed = self.commit.get().map_or(Ok(()), |commit| commit.close().map_err(Error::from));
+        let closed = self.ledger.close().map_err(Error::from);
+        flushed.and(closed)
+    }
+
+    /// The ledger is durable up to `number`, and the ceilings are raised.
+    pub(crate) fn made_durable(&self, number: u64, number_ceiling: u64, stamp_ceiling: Stamp) {
+        let mut registry = self.registry();
+        let mut pairs = registry.made_durable(number);
+        registry.sequencer().raise_ceilings(number_ceiling, stamp_ceiling);
+        pairs.sort_unstable();
+        pairs.dedup();
+        drop(registry);
+        self.settle(&pairs);
+        if let Some(io) = self.io.get() {
+            io.made_durable();
+        }
+    }
+
+    /// Draws the conclusions for Pairs of which more is known now.
+    pub(crate) fn settle(&self, pairs: &[PairIndex]) {
+        for &pair in pairs {
+            let horizon = self.registry().horizon(pair);
+            if let Some(core) = self.pair(pair) {
+                core.settle(horizon);
+            }
+        }
+    }
+
+    /// Records of the peers of which there is something new, as of a cut of the ledger at `number`.
+    pub(crate) fn dirty_peers(&self, registry: &Registry, number: u64) -> Vec<(EndpointId, PeerRecord)> {
+        self.contacts().take_dirty(registry, number)
+    }
+
+    pub(crate) fn put_dirty_tickets(&self, batch: &mut Batch) {
+        self.forming().put_dirty(&self.ledger, batch);
+    }
+}

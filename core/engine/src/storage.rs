@@ -1,0 +1,289 @@
+//! The engine's records in the ledger: opened, loaded, and written behind by the group commit.
+
+use crate::error::Error;
+use crate::options::Durability;
+use crate::pair_core::PairCore;
+use crate::shared::Shared;
+use crate::time;
+use spook_ledger::{Batch, Cut, KeyRange, Ledger, LedgerError, Source, Table};
+use spook_protocol::error::Code;
+use spook_protocol::estp::half::HalfRecord;
+use spook_protocol::estp::{Author, HalfPair, Stamp, StateBlock};
+use spook_protocol::etcp::{Identity, TicketId, TicketSecret};
+use spook_protocol::id::{EndpointId, PairId};
+use spook_protocol::pointer;
+use spook_protocol::record::{self, CellRecord, EndpointRecord, PairRecord, PeerRecord, TicketRecord};
+use spook_protocol::registry::PairIndex;
+use spook_protocol::value::Value;
+use spook_protocol::wire::Malformed;
+use std::sync::{Mutex, PoisonError, Weak};
+
+const IDENTITY: &[u8] = b"identity";
+const ENDPOINT: &[u8] = b"endpoint";
+
+/// Numbers and stamps are reserved this far ahead with every commit, so that writing never waits for the ledger.
+const NUMBERS_AHEAD: u64 = 1 << 20;
+const STAMPS_AHEAD_MS: u64 = 3_000;
+
+/// What an engine starts from.
+pub(crate) struct Opened {
+    pub(crate) identity: Identity,
+    pub(crate) endpoint: EndpointRecord,
+    /// The run before did not end cleanly: numbers above `endpoint.durable` may have been given and lost.
+    pub(crate) unclean: bool,
+}
+
+/// Reads who this endpoint is, or makes it up in a new ledger.
+pub(crate) fn open(ledger: &Ledger) -> Result<Opened, Error> {
+    let identity = match ledger.get_secret(Table::Meta, IDENTITY)? {
+        Some(secret) => {
+            let secret = secret.as_slice().try_into().map_err(|_| corrupt("the identity", Malformed("length")))?;
+            Identity::from_secret_bytes(secret)
+        }
+        None => create_identity(ledger)?,
+    };
+    let mut endpoint = match ledger.get(Table::Meta, ENDPOINT)? {
+        Some(bytes) => EndpointRecord::read(&bytes).map_err(|error| corrupt("the endpoint's record", error))?,
+        None => EndpointRecord { epoch: time::random_u32(), durable: 0, number_ceiling: 0, stamp_ceiling: Stamp::ZERO },
+    };
+    if ledger.moved() {
+        // A copy or an old version of the file: another process may go on from the same numbers.
+        endpoint.epoch = time::random_u32();
+    }
+    Ok(Opened { identity, endpoint, unclean: !ledger.closed_cleanly() })
+}
+
+fn create_identity(ledger: &Ledger) -> Result<Identity, Error> {
+    let identity = Identity::generate(time::seed());
+    let mut batch = Batch::new();
+    ledger.put_secret(&mut batch, Table::Meta, IDENTITY, &identity.to_secret_bytes()[..])?;
+    ledger.commit(&mut batch)?;
+    Ok(identity)
+}
+
+fn corrupt(what: &str, error: Malformed) -> Error {
+    Error::new(Code::LedgerCorrupt, format!("{what}: {error}"))
+}
+
+/// Reads all records of a table whose keys have `N` bytes.
+fn read_all<const N: usize, T>(
+    ledger: &Ledger,
+    table: Table,
+    what: &str,
+    read: impl Fn(&[u8]) -> Result<T, Malformed>,
+) -> Result<Vec<([u8; N], T)>, Error> {
+    let mut records = Vec::new();
+    let mut failed = None;
+    ledger.scan(table, KeyRange::all(), &mut |key, value| {
+        match <[u8; N]>::try_from(key).map_err(|_| Malformed("key")).and_then(|key| Ok((key, read(value)?))) {
+            Ok(record) => records.push(record),
+            Err(error) => failed = Some(corrupt(what, error)),
+        }
+        failed.is_none()
+    })?;
+    failed.map_or(Ok(records), Err)
+}
+
+/// The Pairs in the order of their last change.
+pub(crate) fn read_pairs(ledger: &Ledger) -> Result<Vec<(PairId, PairRecord)>, Error> {
+    let mut pairs = read_all(ledger, Table::Pairs, "a Pair's record", PairRecord::read)?;
+    pairs.sort_by_key(|(_, pair)| pair.changed);
+    Ok(pairs.into_iter().map(|(id, pair)| (PairId::from_bytes(id), pair)).collect())
+}
+
+/// The peers.
+pub(crate) fn read_peers(ledger: &Ledger) -> Result<Vec<(EndpointId, PeerRecord)>, Error> {
+    let peers = read_all(ledger, Table::Peers, "a peer's record", PeerRecord::read)?;
+    Ok(peers.into_iter().map(|(id, peer)| (EndpointId::from_bytes(id), peer)).collect())
+}
+
+/// A ticket that was issued, with its secret.
+pub(crate) struct Issued {
+    pub(crate) record: TicketRecord,
+    pub(crate) secret: TicketSecret,
+}
+
+/// The tickets.
+pub(crate) fn read_tickets(ledger: &Ledger) -> Result<Vec<(TicketId, Issued)>, Error> {
+    let records = read_all::<8, _>(ledger, Table::Tickets, "a ticket's record", TicketRecord::read)?;
+    let mut tickets = Vec::new();
+    for (id, record) in records {
+        let id = TicketId(id);
+        let secret = ledger.get_secret(Table::Meta, &secret_key(id))?;
+        let secret = secret.and_then(|secret| <[u8; 16]>::try_from(secret.as_slice()).ok());
+        let secret = TicketSecret::from_bytes(secret.ok_or_else(|| corrupt("a ticket's secret", Malformed("length")))?);
+        tickets.push((id, Issued { record, secret }));
+    }
+    Ok(tickets)
+}
+
+fn secret_key(id: TicketId) -> Vec<u8> {
+    [b"ticket/".as_slice(), &id.0].concat()
+}
+
+/// The key of a cell: the Pair's index and the path.
+fn cell_key(key: &mut Vec<u8>, pair: PairIndex, path: &str) {
+    key.clear();
+    key.extend_from_slice(&pair.0.to_be_bytes());
+    key.extend_from_slice(path.as_bytes());
+}
+
+fn read_cell(key: &[u8], value: &[u8]) -> Result<(String, CellRecord), Error> {
+    let path = key.get(4..).and_then(|path| std::str::from_utf8(path).ok()).ok_or_else(|| corrupt("a cell's key", Malformed("path")))?;
+    let cell = record::read_cell(value).map_err(|error| corrupt("a cell", error))?;
+    Ok((path.to_owned(), cell))
+}
+
+/// Brings a half back with all its cells.
+pub(crate) fn load_half(ledger: &Ledger, pair: PairIndex, me: Author, record: HalfRecord) -> Result<HalfPair, Error> {
+    let mut cells = scan_cells(ledger, &pair.0.to_be_bytes())?;
+    cells.sort_by_key(|(_, cell)| cell.arrival);
+    let mut half = HalfPair::restore(me, record, hash_seed());
+    for (path, cell) in cells {
+        half.restore_cell(&path, cell.version, cell.arrival, &cell.births)
+            .map_err(|_| corrupt("a cell's key", Malformed("path")))?;
+    }
+    Ok(half)
+}
+
+/// Keys of a hash table that nobody outside can foresee.
+pub(crate) fn hash_seed() -> u64 {
+    u64::from(time::random_u32())
+}
+
+fn scan_cells(ledger: &Ledger, prefix: &[u8]) -> Result<Vec<(String, CellRecord)>, Error> {
+    let mut cells = Vec::new();
+    let mut failed = None;
+    ledger.scan(Table::Cells, KeyRange::prefix(prefix), &mut |key, value| {
+        match read_cell(key, value) {
+            Ok(cell) => cells.push(cell),
+            Err(error) => failed = Some(error),
+        }
+        failed.is_none()
+    })?;
+    failed.map_or(Ok(cells), Err)
+}
+
+/// Reads a path of a Pair that is asleep, touching only the cells at and below it.
+pub(crate) fn read_asleep(ledger: &Ledger, pair: PairIndex, path: &str) -> Result<Option<Value>, Error> {
+    let mut canonical = String::with_capacity(path.len());
+    for key in pointer::keys(path)? {
+        pointer::push_key(&mut canonical, &key?);
+    }
+    let mut key = Vec::new();
+    cell_key(&mut key, pair, &canonical);
+    let mut cells = Vec::new();
+    if let Some(value) = ledger.get(Table::Cells, &key)? {
+        cells.push(read_cell(&key, &value)?);
+    }
+    key.push(b'/');
+    cells.extend(scan_cells(ledger, &key)?);
+    let mut state = StateBlock::new(0);
+    for (number, (path, cell)) in cells.into_iter().enumerate() {
+        let keys: Vec<_> = pointer::keys(&path)?.collect::<Result<_, _>>()?;
+        let at = state.enter(keys.iter().map(AsRef::as_ref));
+        state.set(at, cell.version, number as u64 + 1, spook_protocol::estp::state::Birth::default());
+    }
+    let keys: Vec<_> = pointer::keys(&canonical)?.collect::<Result<_, _>>()?;
+    Ok(state.find(keys.iter().map(AsRef::as_ref)).and_then(|at| state.read(at)).or_else(|| canonical.is_empty().then(Value::empty_object)))
+}
+
+/// Where the group commit takes its batches from.
+pub(crate) struct WriteBehind {
+    shared: Weak<Shared>,
+    /// The ceilings of the batch that is being committed.
+    ceilings: Mutex<(u64, Stamp)>,
+}
+
+impl WriteBehind {
+    pub(crate) fn new(shared: Weak<Shared>) -> WriteBehind {
+        WriteBehind { shared, ceilings: Mutex::new((0, Stamp::ZERO)) }
+    }
+}
+
+impl Source for WriteBehind {
+    fn collect(&self, batch: &mut Batch) -> Cut {
+        let Some(shared) = self.shared.upgrade() else { return Cut { upto: 0, more: false } };
+        let mut registry = shared.registry();
+        let after = registry.durable();
+        let cut = registry.ledger_cut();
+        let clock = registry.sequencer().clock();
+        let (number_ceiling, stamp_ceiling) = if shared.is_closing() {
+            (cut.number, clock)
+        } else {
+            (cut.number + NUMBERS_AHEAD, Stamp::new(clock.ms().max(time::now_ms()) + STAMPS_AHEAD_MS, 0))
+        };
+        let endpoint = EndpointRecord { epoch: registry.epoch(), durable: cut.number, number_ceiling, stamp_ceiling };
+        let peers = shared.dirty_peers(&registry, cut.number);
+        drop(registry);
+        let mut buffers = Buffers::default();
+        for pair in cut.pairs {
+            if let Some(core) = shared.pair(pair) {
+                put_pair(batch, &mut buffers, &shared, &core, after);
+            }
+        }
+        for (id, record) in peers {
+            buffers.value.clear();
+            record.put(&mut buffers.value);
+            batch.put(Table::Peers, id.as_bytes(), &buffers.value);
+        }
+        shared.put_dirty_tickets(batch);
+        buffers.value.clear();
+        endpoint.put(&mut buffers.value);
+        batch.put(Table::Meta, ENDPOINT, &buffers.value);
+        *self.ceilings.lock().unwrap_or_else(PoisonError::into_inner) = (number_ceiling, stamp_ceiling);
+        Cut { upto: cut.number, more: false }
+    }
+
+    fn durable(&self, cut: Cut) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        let (number, stamp) = *self.ceilings.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.made_durable(cut.upto, number, stamp);
+    }
+
+    fn failed(&self, error: LedgerError) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.ledger_failed(error);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Buffers {
+    path: String,
+    key: Vec<u8>,
+    value: Vec<u8>,
+}
+
+fn put_pair(batch: &mut Batch, buffers: &mut Buffers, shared: &Shared, core: &PairCore, after: u64) {
+    let mut state = core.lock();
+    if let Some(half) = state.half_if_awake() {
+        for cell in half.state().after(after) {
+            buffers.path.clear();
+            half.state().write_path(cell, &mut buffers.path);
+            cell_key(&mut buffers.key, core.index, &buffers.path);
+            buffers.value.clear();
+            record::put_cell(&mut buffers.value, half.state(), cell);
+            batch.put(Table::Cells, &buffers.key, &buffers.value);
+        }
+    }
+    let (half, changed) = state.record();
+    let slot = shared.registry().share_of(core.index).map(|share| share.slot);
+    let sync = core.durability == Durability::Sync;
+    let record = PairRecord { index: core.index.0, name: core.name.clone(), sync, changed, slot, half };
+    drop(state);
+    buffers.value.clear();
+    record.put(&mut buffers.value);
+    batch.put(Table::Pairs, core.id.as_bytes(), &buffers.value);
+}
+
+/// Puts a ticket's record and, when it is new, its secret.
+pub(crate) fn put_ticket(ledger: &Ledger, batch: &mut Batch, id: TicketId, ticket: &Issued, is_new: bool) -> Result<(), LedgerError> {
+    let mut value = Vec::new();
+    ticket.record.put(&mut value);
+    batch.put(Table::Tickets, &id.0, &value);
+    if is_new {
+        ledger.put_secret(batch, Table::Meta, &secret_key(id), ticket.secret.as_bytes())?;
+    }
+    Ok(())
+}
