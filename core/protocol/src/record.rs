@@ -96,6 +96,7 @@ impl PairRecord {
             out.extend_from_slice(peer.as_bytes());
         }
         put_varint(out, self.half.settled_count);
+        put_varint(out, self.half.joined);
         let entries = self.half.vector.entries();
         put_varint(out, entries.len() as u64);
         for seen in entries {
@@ -125,12 +126,13 @@ impl PairRecord {
         let slot = reader.varint()?.checked_sub(1);
         let peer = if reader.byte()? == 0 { None } else { Some(EndpointId::from_bytes(reader.array()?)) };
         let settled_count = reader.varint()?;
+        let joined = reader.varint()?;
         let vector = read_vector(&mut reader)?;
         let mut changes = Vec::new();
         for _ in 0..reader.length(usize::MAX)? {
             changes.push(ContextChange { from: reader.varint()?, author: read_index(&mut reader)?, seen: reader.varint()? });
         }
-        let half = HalfRecord { peer, vector, contexts: Contexts::from_changes(changes), settled_count };
+        let half = HalfRecord { peer, vector, contexts: Contexts::from_changes(changes), settled_count, joined };
         Ok(PairRecord { index, name, sync, changed, slot, half })
     }
 }
@@ -307,7 +309,7 @@ mod tests {
         vector.intern(Author { endpoint: ENDPOINT, epoch: 6 }).unwrap();
         let contexts = Contexts::from_changes([ContextChange { from: 70, author: AuthorIndex(1), seen: 12 }]);
         for (peer, slot) in [(None, None), (Some(ENDPOINT), Some(0))] {
-            let half = HalfRecord { peer, vector: vector.clone(), contexts: contexts.clone(), settled_count: 4 };
+            let half = HalfRecord { peer, vector: vector.clone(), contexts: contexts.clone(), settled_count: 4, joined: 80 };
             let record = PairRecord { index: 2, name: "thermostat".into(), sync: true, changed: 88, slot, half };
             let mut bytes = Vec::new();
             record.put(&mut bytes);

@@ -146,6 +146,7 @@ fn check_value(value: &Value, path: &str, path_bytes: usize, depth: usize) -> Re
         return too_large("64 levels or 4096 bytes of path");
     }
     match value {
+        Value::Array(_) | Value::Object(_) if depth == limits::DEPTH => too_large("64 levels"),
         Value::Float(number) if !number.is_finite() => Err(WriteError::NotFinite { path: path.to_owned() }),
         Value::String(text) if text.len() > limits::LEAF_BYTES => too_large("64 MiB a leaf"),
         Value::Bytes(bytes) if bytes.len() > limits::LEAF_BYTES => too_large("64 MiB a leaf"),
@@ -154,10 +155,12 @@ fn check_value(value: &Value, path: &str, path_bytes: usize, depth: usize) -> Re
             if encoded_len(value) > limits::LEAF_BYTES { too_large("64 MiB a leaf") } else { Ok(()) }
         }
         Value::Object(members) => members.iter().try_for_each(|(key, member)| {
-            if key.len() > limits::KEY_BYTES {
+            // As it is written in a path, which is how it travels.
+            let key_bytes = key.len() + key.bytes().filter(|byte| matches!(byte, b'~' | b'/')).count();
+            if key_bytes > limits::KEY_BYTES {
                 return too_large("1024 bytes a key");
             }
-            check_value(member, path, path_bytes + 1 + key.len(), depth + 1)
+            check_value(member, path, path_bytes + 1 + key_bytes, depth + 1)
         }),
         _ => Ok(()),
     }

@@ -71,6 +71,8 @@ pub struct Incoming {
     dictionary: ReadDictionary,
     mark: u64,
     told: Progress,
+    /// The last own number that may have been told on an earlier link.
+    last: u64,
     staged: Option<(u64, Vec<u8>)>,
     rekey: bool,
 }
@@ -96,6 +98,7 @@ impl Incoming {
             dictionary: ReadDictionary::default(),
             mark: start.receive_after,
             told,
+            last: start.last,
             staged: None,
             rekey: false,
         }
@@ -167,6 +170,9 @@ impl Incoming {
         let slot = reader.varint()?;
         let length = reader.length(usize::MAX)?;
         let bytes = reader.bytes(length)?;
+        if self.staged.is_none() && around.host.with_half(slot, |_| ()).is_none() {
+            return self.conclude(slot, None, around);
+        }
         let (staged_slot, staged) = self.staged.get_or_insert_with(|| (slot, Vec::new()));
         if *staged_slot != slot {
             return Err(Malformed("part of another delta").into());
@@ -206,7 +212,8 @@ impl Incoming {
     fn ack<H: Host>(&mut self, reader: &mut Reader<'_>, around: &mut Around<'_, H>) -> Result<(), Fault> {
         let held = self.told.held.checked_add(reader.varint()?).ok_or(Malformed("acknowledgement"))?;
         let durable = self.told.durable.checked_add(reader.varint()?).ok_or(Malformed("acknowledgement"))?;
-        if held > around.outgoing.marked() {
+        // Marks of earlier links count as well: the peer may have made durable what they told after it had said in the handshake how far it was.
+        if held > around.outgoing.marked().max(self.last) {
             return Err(Fault::Peer("an acknowledgement of what was not sent".to_owned()));
         }
         self.told = Progress { held, durable };

@@ -15,8 +15,10 @@ use std::ops::Range;
 const MESSAGE_GOAL: usize = 16 << 10;
 /// A delta of more bytes travels in parts.
 const WHOLE_DELTA: usize = 32 << 10;
-/// Bytes of one part.
-const PART: usize = 48 << 10;
+/// Bytes of one message: it fits into a Noise message, and into the welcome of a handshake beside addresses and cursor.
+const MESSAGE_BYTES: usize = 60 << 10;
+/// Most bytes of a part's tag, slot and length, and of the mark behind it.
+const PART_HEAD: usize = 32;
 /// How long an acknowledgement waits for something to ride on, in µs.
 const ACK_DELAY: u64 = 20_000;
 /// Control frames that wait; more than a peer that keeps to the protocol can cause.
@@ -35,10 +37,14 @@ pub struct Outgoing {
     sent: BTreeMap<u64, u64>,
     /// Slots of Pairs that changed, and up to which number that list was complete.
     queue: Vec<u64>,
-    target: u64,
+    listed: u64,
+    /// Slots of Pairs whose deltas are too large for one message, waiting for their turn.
+    large: Vec<u64>,
     /// Everything up to here was sent; and up to where the peer was told so.
     done: u64,
     marked: u64,
+    /// Something was sent since the last mark.
+    owes_mark: bool,
     staged: Option<Staged>,
     control: VecDeque<Frame>,
     told: Progress,
@@ -46,6 +52,8 @@ pub struct Outgoing {
     /// The peer has somebody waiting for an acknowledgement that is not durable yet.
     owes_prompt: bool,
     wants_prompt: bool,
+    /// Only control frames are sent.
+    closing: bool,
     scratch: Vec<u8>,
 }
 
@@ -55,6 +63,18 @@ struct Staged {
     slot: u64,
     body: Vec<u8>,
     at: usize,
+    /// The Pair has changed since.
+    again: bool,
+}
+
+/// What came of encoding one Pair.
+enum Encoded {
+    /// The peer lacks nothing, or it goes in parts.
+    Nothing,
+    /// The durable ceilings are too low.
+    NotYet,
+    /// Here in the scratch buffer.
+    Whole(Range<usize>),
 }
 
 /// The delta that was encoded last and is not yet put into the message: whether anything follows decides its form.
@@ -75,15 +95,18 @@ impl Outgoing {
             peer_holds: start.send_after,
             sent: BTreeMap::new(),
             queue: Vec::new(),
-            target: start.send_after,
+            listed: start.send_after,
+            large: Vec::new(),
             done: start.send_after,
             marked: start.send_after,
+            owes_mark: false,
             staged: None,
             control: VecDeque::new(),
             told,
             ack_due: None,
             owes_prompt: false,
             wants_prompt: false,
+            closing: false,
             scratch: Vec::new(),
         }
     }
@@ -120,9 +143,17 @@ impl Outgoing {
     /// A Pair has to be sent from its beginning: it is new to the peer.
     pub fn send_whole(&mut self, slot: u64) {
         self.sent.insert(slot, 0);
-        if !self.queue.contains(&slot) {
+        if !self.waits(slot) && !self.queue.contains(&slot) {
             self.queue.push(slot);
         }
+    }
+
+    /// The link ends: this is the last frame, and nothing but control frames goes before it.
+    pub fn close(&mut self, frame: Frame) {
+        // One answer less to a peer that has filled the queue.
+        self.control.truncate(CONTROL_FRAMES - 1);
+        self.control.push_back(frame);
+        self.closing = true;
     }
 
     /// Everything up to this number was sent and told.
@@ -135,17 +166,19 @@ impl Outgoing {
         self.ack_due
     }
 
-    /// Appends the frames of one message to `plain`, at most about [`WHOLE_DELTA`] + [`MESSAGE_GOAL`] bytes. Nothing is appended when there is
-    /// nothing to say.
+    /// Appends the frames of one message to `plain`, at most [`MESSAGE_BYTES`]. Nothing is appended when there is nothing to say.
     pub fn fill(&mut self, now: u64, host: &mut impl Host, plain: &mut Vec<u8>) {
         let begin = plain.len();
         self.put_control(plain, begin);
+        if self.closing {
+            return;
+        }
         let only_control = plain.len();
         let ack_due = self.ack_due.is_some_and(|at| at <= now);
         let acked = self.put_ack(now, ack_due, host, plain);
         let after_ack = plain.len();
-        self.put_part(plain);
         self.put_deltas(host, plain, begin);
+        self.put_part(plain, begin);
         if plain.len() == after_ack && acked.is_some() && !ack_due && only_control == begin {
             // Nothing to ride on, and it can wait.
             plain.truncate(only_control);
@@ -157,9 +190,7 @@ impl Outgoing {
             // What is owed is not durable yet: whoever makes it durable asks again.
             self.ack_due = None;
         }
-        if plain.len() > begin && plain.len() == after_ack {
-            self.put_mark(plain);
-        }
+        self.put_mark(plain, begin);
     }
 
     fn put_control(&mut self, plain: &mut Vec<u8>, begin: usize) {
@@ -186,9 +217,11 @@ impl Outgoing {
         Some(progress)
     }
 
-    fn put_part(&mut self, plain: &mut Vec<u8>) {
+    /// A part takes the room that is left: what changed in other Pairs goes first, so that a large delta holds up nothing.
+    fn put_part(&mut self, plain: &mut Vec<u8>, begin: usize) {
         let Some(staged) = &mut self.staged else { return };
-        let end = staged.body.len().min(staged.at + PART);
+        let room = MESSAGE_BYTES.saturating_sub(plain.len() - begin + PART_HEAD);
+        let end = staged.body.len().min(staged.at + room);
         let last = end == staged.body.len();
         plain.push(Kind::Part as u8 | if last { LAST_PART } else { 0 });
         put_varint(plain, staged.slot);
@@ -196,67 +229,116 @@ impl Outgoing {
         plain.extend_from_slice(&staged.body[staged.at..end]);
         staged.at = end;
         if last {
-            self.staged = None;
-            if self.queue.is_empty() {
-                self.done = self.target;
+            if staged.again {
+                self.queue.push(staged.slot);
             }
+            self.staged = None;
+            self.owes_mark = true;
+            self.conclude();
+        }
+    }
+
+    /// Whether everything that was listed has been sent.
+    fn is_through(&self) -> bool {
+        self.queue.is_empty() && self.large.is_empty() && self.staged.is_none()
+    }
+
+    fn conclude(&mut self) {
+        if self.is_through() {
+            self.done = self.listed;
         }
     }
 
     fn put_deltas(&mut self, host: &mut impl Host, plain: &mut Vec<u8>, begin: usize) {
-        if self.queue.is_empty() && self.staged.is_none() {
-            let Some(complete) = host.changed_after(self.done, &mut self.queue) else { return };
-            self.target = complete;
+        if self.queue.is_empty() {
+            let Some(complete) = host.changed_after(self.listed, &mut self.queue) else { return };
+            self.listed = complete;
+        }
+        if self.staged.is_none() {
+            self.queue.extend(self.large.pop());
         }
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut last: Option<Last> = None;
-        let mut deferred = Vec::new();
         while plain.len() - begin + scratch.len() < MESSAGE_GOAL
             && let Some(slot) = self.queue.pop()
         {
-            if self.staged.as_ref().is_some_and(|staged| staged.slot == slot) {
-                deferred.push(slot);
+            if self.waits(slot) {
                 continue;
             }
-            let Some(body) = self.encode(host, slot, &mut scratch) else { continue };
-            if let Some(before) = last.replace(Last { slot, body }) {
-                self.put_delta(plain, &before, &scratch, false);
+            match self.encode(host, slot, &mut scratch) {
+                Encoded::Nothing => {}
+                Encoded::NotYet => {
+                    self.queue.push(slot);
+                    break;
+                }
+                Encoded::Whole(body) => {
+                    if let Some(before) = last.replace(Last { slot, body }) {
+                        self.put_delta(plain, &before, &scratch, false);
+                    }
+                }
             }
         }
-        self.queue.append(&mut deferred);
-        if self.queue.is_empty() && self.staged.is_none() {
-            self.done = self.target;
-        }
+        self.conclude();
         if let Some(last) = last {
-            self.put_delta(plain, &last, &scratch, true);
+            self.owes_mark = true;
+            self.put_delta(plain, &last, &scratch, self.staged.is_none());
         }
         scratch.clear();
         self.scratch = scratch;
     }
 
-    /// Encodes what the peer lacks of one Pair behind what `scratch` holds; `None` if it lacks nothing, or too much for one message.
-    fn encode(&mut self, host: &mut impl Host, slot: u64, scratch: &mut Vec<u8>) -> Option<Range<usize>> {
+    /// Whether a Pair that changed has to wait until a large delta, its own or one before it, has gone.
+    fn waits(&mut self, slot: u64) -> bool {
+        match &mut self.staged {
+            Some(staged) if staged.slot == slot => {
+                staged.again = true;
+                true
+            }
+            _ => self.large.contains(&slot),
+        }
+    }
+
+    /// Encodes what the peer lacks of one Pair behind what `scratch` holds.
+    fn encode(&mut self, host: &mut impl Host, slot: u64, scratch: &mut Vec<u8>) -> Encoded {
         let from = scratch.len();
         let after = self.sent.get(&slot).copied().unwrap_or(self.start);
-        let cut = Cut { after, receiver_lost: self.peer_lost, receiver_holds: self.peer_holds };
-        let (base, entries) = (self.base, self.dictionary.len());
-        let mut encoder = Encoder { ends: self.ends, base, dictionary: Some(&mut self.dictionary) };
-        let (count, up_to) = host.with_half(slot, |half| {
-            let mut count = encode(&mut encoder, half, slot, cut, scratch);
-            if scratch.len() - from > WHOLE_DELTA {
-                scratch.truncate(from);
-                self.staged = Some(Staged { slot, body: stand_alone(self.ends, half, slot, cut), at: 0 });
-                count = 0;
+        let mut cut = Cut { after, receiver_lost: self.peer_lost, receiver_holds: self.peer_holds };
+        let (base, entries, ends) = (self.base, self.dictionary.len(), self.ends);
+        let mut encoder = Encoder { ends, base, dictionary: Some(&mut self.dictionary) };
+        let is_free = self.staged.is_none();
+        let encoded = host.with_half(slot, |half| {
+            if half.joined() > after {
+                cut.after = 0;
             }
-            (count, half.state().last_arrival())
-        })?;
-        if count == 0 {
+            if half.joined() > cut.receiver_holds {
+                cut.receiver_holds = 0;
+            }
+            let count = encode(&mut encoder, half, slot, cut, scratch);
+            let is_large = scratch.len() - from > WHOLE_DELTA;
+            let body = (is_large && is_free).then(|| stand_alone(ends, half, slot, cut));
+            (count, is_large, body, half.state().last_arrival().max(half.joined()))
+        });
+        let (moved, Some((count, is_large, body, up_to))) = (encoder.base, encoded) else { return Encoded::Nothing };
+        // Written since the list was made: that was vouched for, this was not.
+        let may_leave = up_to <= self.listed || host.changed_after(u64::MAX, &mut Vec::new()).is_some();
+        if count == 0 || is_large || !may_leave {
+            scratch.truncate(from);
             self.dictionary.truncate(entries);
-        } else {
-            self.base = encoder.base;
+        }
+        if !may_leave {
+            return Encoded::NotYet;
+        }
+        if is_large && body.is_none() {
+            self.large.push(slot);
+            return Encoded::Nothing;
         }
         self.sent.insert(slot, up_to);
-        (count > 0).then_some(from..scratch.len())
+        if count == 0 || is_large {
+            self.staged = self.staged.take().or(body.map(|body| Staged { slot, body, at: 0, again: false }));
+            return Encoded::Nothing;
+        }
+        self.base = moved;
+        Encoded::Whole(from..scratch.len())
     }
 
     fn put_delta(&mut self, plain: &mut Vec<u8>, delta: &Last, scratch: &[u8], is_last: bool) {
@@ -265,6 +347,7 @@ impl Outgoing {
         put_varint(plain, delta.slot);
         let mut flags = 0;
         if is_last && self.done > self.marked {
+            self.owes_mark = false;
             if self.done == self.base.number && self.base.author.is_none() {
                 flags |= MARK_IS_LAST;
             } else {
@@ -275,7 +358,8 @@ impl Outgoing {
         }
         if is_last {
             flags |= TO_THE_END;
-            if std::mem::take(&mut self.wants_prompt) {
+            // Who waits, waits for the mark.
+            if self.is_through() && std::mem::take(&mut self.wants_prompt) {
                 flags |= PROMPT;
             }
         } else {
@@ -285,12 +369,16 @@ impl Outgoing {
         plain.extend_from_slice(&scratch[delta.body.clone()]);
     }
 
-    /// A mark rides on messages that go anyway, or goes alone when somebody waits for it.
-    fn put_mark(&mut self, plain: &mut Vec<u8>) {
-        if self.done > self.marked {
+    /// A mark rides on messages that go anyway. It goes alone when something was sent that no mark has covered yet, or when somebody waits for
+    /// an acknowledgement that was not asked for promptly.
+    fn put_mark(&mut self, plain: &mut Vec<u8>, begin: usize) {
+        let is_due = self.done > self.marked && (self.owes_mark || plain.len() > begin);
+        let is_waited_for = self.wants_prompt && self.is_through() && self.peer_holds < self.done.max(self.marked);
+        if is_due || is_waited_for {
             plain.push(Kind::Mark as u8 | if std::mem::take(&mut self.wants_prompt) { PROMPT } else { 0 });
             put_varint(plain, self.done - self.marked);
             self.marked = self.done;
+            self.owes_mark = false;
         }
     }
 }

@@ -37,6 +37,8 @@ pub struct Start {
     pub ends: Ends,
     /// Everything that arrived here after this number has to be sent.
     pub send_after: u64,
+    /// The last number that this end may have told of on an earlier link.
+    pub last: u64,
     /// What the peer has lost of its own.
     pub peer_lost: Lost,
     /// The mark from which the peer counts.
@@ -96,6 +98,7 @@ impl Resume {
         Ok(Start {
             ends: Ends { sender: Author { endpoint: me, epoch: self.epoch }, receiver: Author { endpoint: peer, epoch: theirs.epoch } },
             send_after: if known { theirs.held.number } else { 0 },
+            last: self.last,
             peer_lost: theirs.lost,
             receive_after: if known_here { self.held.number } else { 0 },
         })

@@ -41,6 +41,9 @@ impl WriteDictionary {
 
     /// Takes back the numbers from `len` on: what used them was not sent after all.
     pub fn truncate(&mut self, len: usize) {
+        if len >= self.numbers.len() {
+            return;
+        }
         self.numbers.retain(|_, number| (*number as usize) < len);
     }
 }

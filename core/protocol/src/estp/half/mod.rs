@@ -55,6 +55,7 @@ pub struct HalfPair {
     /// My number of the last delta of the peer's that was applied in this run.
     last_remote_arrival: u64,
     settled_count: u64,
+    joined: u64,
     observed: Observed,
 }
 
@@ -69,18 +70,20 @@ pub struct HalfRecord {
     pub contexts: Contexts,
     /// Settled states so far.
     pub settled_count: u64,
+    /// See [`HalfPair::joined`].
+    pub joined: u64,
 }
 
 impl HalfPair {
     /// A new half, owned by `me`, without state. `hash_seed` spreads keys over the index and decides nothing else.
     pub fn new(me: Author, peer: Option<EndpointId>, hash_seed: u64) -> HalfPair {
-        let record = HalfRecord { peer, vector: VersionVector::default(), contexts: Contexts::default(), settled_count: 0 };
+        let record = HalfRecord { peer, vector: VersionVector::default(), contexts: Contexts::default(), settled_count: 0, joined: 0 };
         HalfPair::restore(me, record, hash_seed)
     }
 
     /// A half from the ledger's record; [`HalfPair::restore_cell`] brings back its cells.
     pub fn restore(me: Author, record: HalfRecord, hash_seed: u64) -> HalfPair {
-        let HalfRecord { peer, mut vector, contexts, settled_count } = record;
+        let HalfRecord { peer, mut vector, contexts, settled_count, joined } = record;
         // The table of a half that was stored is far from full: it is bounded when authors of peers are entered.
         let me = vector.intern(me).unwrap_or_default();
         let link = if peer.is_some() { LinkFact::Decohered(Reason::Restarted) } else { LinkFact::Created };
@@ -93,6 +96,7 @@ impl HalfPair {
             lifecycle: Lifecycle { link, ..Lifecycle::CREATED },
             last_remote_arrival: 0,
             settled_count,
+            joined,
             observed: Observed::default(),
         }
     }
@@ -124,7 +128,8 @@ impl HalfPair {
 
     /// What the ledger keeps besides the cells.
     pub fn record(&self) -> HalfRecord {
-        HalfRecord { peer: self.peer, vector: self.vector.clone(), contexts: self.contexts.clone(), settled_count: self.settled_count }
+        let HalfPair { peer, settled_count, joined, .. } = *self;
+        HalfRecord { peer, vector: self.vector.clone(), contexts: self.contexts.clone(), settled_count, joined }
     }
 
     /// The state itself, for encoding and storing.
@@ -186,6 +191,20 @@ impl HalfPair {
     /// The first peer opened the Pair.
     pub fn join(&mut self, peer: EndpointId) {
         self.peer = Some(peer);
+    }
+
+    /// The number that was taken when the peer joined. What the peer acknowledged below it says nothing of this Pair: all of it is sent to whoever
+    /// holds less, and nothing settles before the peer holds that much. 0 for a half that began with the peer's offer.
+    pub fn joined(&self) -> u64 {
+        self.joined
+    }
+
+    /// The peer joined at this number, taken after the Pair was shared and stored with it before the Pair is offered.
+    pub fn joined_at(&mut self, number: u64) {
+        self.joined = number;
+        if self.state.last_arrival() > 0 {
+            self.on(Event::LocalCandidate);
+        }
     }
 
     /// The link to the peer is up, and the peer shares this Pair.

@@ -37,7 +37,7 @@ impl HalfPair {
     /// Whether a candidate of this side is settled.
     pub fn is_settled(&self, number: u64, horizon: Horizon) -> bool {
         let peer_holds = if self.peer.is_some() { horizon.peer_holds } else { u64::MAX };
-        number <= horizon.durable_here.min(peer_holds)
+        number.max(self.joined) <= horizon.durable_here.min(peer_holds)
     }
 
     fn local_is_settled(&self, horizon: Horizon) -> bool {
