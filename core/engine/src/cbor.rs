@@ -187,7 +187,7 @@ fn read_map(from: &mut Decoder<'_>, depth: usize) -> Result<Value, Error> {
     let mut members = Object::new();
     while go_on(from, &mut left)? {
         let at = from.position();
-        if !matches!(from.datatype(), Ok(Type::String | Type::StringIndef)) {
+        if !matches!(from.datatype().map_err(|error| unreadable(at, &error))?, Type::String | Type::StringIndef) {
             return Err(invalid(at, "a key that is not text; keys are text"));
         }
         let key = read_text(from)?;

@@ -30,6 +30,16 @@ impl Error {
         Error::new(Code::Pointer, format!("{path:?} is no path: {error}"))
     }
 
+    /// The operating system refused something.
+    pub(crate) fn io(operation: &str, error: &std::io::Error) -> Error {
+        Error::new(Code::Io, format!("{operation}: {error}"))
+    }
+
+    /// Something that cannot be happened.
+    pub(crate) fn bug(detail: &str) -> Error {
+        Error::new(Code::Panic, detail)
+    }
+
     /// An error whose code is known by its permanent name. The names in this workspace are tested against the list where they are
     /// written; one that is not in it is a bug here.
     fn named(name: &str, detail: impl fmt::Display) -> Error {
@@ -79,6 +89,12 @@ impl std::error::Error for Error {}
 impl From<WriteError> for Error {
     fn from(error: WriteError) -> Error {
         Error::new(error.code(), error.to_string())
+    }
+}
+
+impl From<PointerError> for Error {
+    fn from(error: PointerError) -> Error {
+        Error::new(Code::Pointer, error.to_string())
     }
 }
 

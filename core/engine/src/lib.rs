@@ -7,16 +7,32 @@
 //! | `observe` | [`Subscription`]: changes as they come, pulled or called back |
 
 pub mod cbor;
+mod contacts;
+mod engine;
 mod error;
+mod forming;
+mod io;
 pub mod json;
-#[cfg_attr(not(test), expect(dead_code, reason = "the part that publishes is not in this crate yet"))]
 mod observe;
+mod options;
+mod pair;
+mod pair_core;
+mod shared;
+mod storage;
 #[cfg(test)]
 mod testing;
+mod time;
 
+pub use engine::{Engine, Traffic};
 pub use error::Error;
-pub use observe::{Change, Notice, ObserveOptions, Subscription};
+pub use observe::{Change, Notice, Notices, ObserveOptions, Subscription};
+pub use options::{CollapseOptions, Durability, EngineOptions, PairOptions, TicketOptions};
+pub use pair::{Candidate, Collapse, Pair};
+pub use shared::note_fork;
 pub use spook_protocol::error::{Code, Fault};
+pub use spook_protocol::estp::candidate::{Action, Operation};
 pub use spook_protocol::estp::half::{StateId, Transition};
+pub use spook_protocol::estp::lifecycle::{Lifecycle, LinkFact, Name as LifecycleName, PendingFact, PhaseFact, Reason};
+pub use spook_protocol::estp::{Author, Digest, Dot, Stamp};
 pub use spook_protocol::id::{EndpointId, PairId};
 pub use spook_protocol::value::{Object, Value};

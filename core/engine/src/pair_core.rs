@@ -10,7 +10,8 @@ use spook_protocol::estp::half::{HalfRecord, Horizon};
 use spook_protocol::estp::{Author, HalfPair};
 use spook_protocol::id::PairId;
 use spook_protocol::registry::PairIndex;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 pub(crate) struct PairCore {
     pub(crate) index: PairIndex,
@@ -20,6 +21,8 @@ pub(crate) struct PairCore {
     pub(crate) me: Author,
     pub(crate) observers: Observers,
     state: Mutex<PairState>,
+    /// Something may have settled.
+    settling: Condvar,
 }
 
 /// What the lock of a Pair guards.
@@ -47,7 +50,7 @@ impl PairCore {
 
     fn with(index: PairIndex, id: PairId, name: String, durability: Durability, me: Author, replica: Replica) -> PairCore {
         let state = Mutex::new(PairState { replica, link: None });
-        PairCore { index, id, name, durability, me, observers: Observers::default(), state }
+        PairCore { index, id, name, durability, me, observers: Observers::default(), state, settling: Condvar::new() }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, PairState> {
@@ -62,11 +65,15 @@ impl PairCore {
         }
         let changes = half.take_changes();
         let transitions = half.take_transitions();
+        if !self.observers.is_watched() {
+            half.watch(false);
+            return;
+        }
         if changes.is_empty() && transitions.is_empty() {
             return;
         }
         let state = half.state_id();
-        self.observers.publish(&changes, state, &transitions);
+        self.observers.publish(&changes, Some(state), &transitions);
     }
 
     /// Draws the conclusions from a horizon, if the half is awake; a half asleep has nothing to tell.
@@ -76,6 +83,15 @@ impl PairCore {
             half.settle(horizon);
             self.publish(half);
         }
+        drop(state);
+        self.settling.notify_all();
+    }
+
+    /// Waits until something may have settled, for so long at the most. It may come back for nothing: what is waited for can also happen just
+    /// before, so that no wait is longer than a moment.
+    pub(crate) fn wait_for_settling(&self, timeout: Duration) {
+        let state = self.lock();
+        drop(self.settling.wait_timeout(state, timeout.min(Duration::from_millis(100))));
     }
 }
 

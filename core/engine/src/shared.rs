@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::forming::Forming;
 use crate::io::{Io, LinkHandle};
 use crate::observe::Dispatcher;
-use crate::options::{EngineOptions, Place};
+use crate::options::EngineOptions;
 use crate::pair_core::PairCore;
 use crate::storage::WriteBehind;
 use crate::time::{self, Time};
@@ -144,10 +144,6 @@ impl Shared {
         self.commit.get().is_none()
     }
 
-    pub(crate) fn place(&self) -> Result<Place, Error> {
-        self.options.place()
-    }
-
     pub(crate) fn me(&self) -> Author {
         Author { endpoint: self.identity.endpoint_id(), epoch: self.registry().epoch() }
     }
@@ -213,6 +209,13 @@ impl Shared {
         pairs.by_name.insert(core.name.clone(), core.index);
         pairs.list.push(Arc::clone(&core));
         Ok(core)
+    }
+
+    /// Ends all subscriptions, and the thread that calls observers.
+    pub(crate) fn close_observers(&self) {
+        let pairs: Vec<Arc<PairCore>> = self.pairs().list.clone();
+        pairs.iter().for_each(|pair| pair.observers.close());
+        self.dispatcher.close();
     }
 
     // Links.

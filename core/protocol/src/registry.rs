@@ -92,16 +92,25 @@ impl Registry {
         &mut self.sequencer
     }
 
-    /// Enters a Pair. Pairs of a ledger must be entered in the order of their last change, `changed`.
+    /// Enters a Pair that is created now. `changed` is not below the last change of any Pair.
     pub fn add_pair(&mut self, id: PairId, changed: u64, in_ledger: bool) -> PairIndex {
-        let index = PairIndex(self.pairs.len() as u32);
-        let mut places = Vec::new();
+        let index = self.add_pair_unlisted(id);
         if in_ledger {
-            places.push((self.ledger, self.sequencer.feed(self.ledger).enter(changed)));
-            self.in_ledger.push(index);
+            self.list_in_ledger(index, changed);
         }
-        self.pairs.push(PairEntry { id, share: None, places });
         index
+    }
+
+    /// Enters a Pair that is in no feed yet: the ledger gives Pairs in the order of their indices, and feeds want that of their last change.
+    pub fn add_pair_unlisted(&mut self, id: PairId) -> PairIndex {
+        self.pairs.push(PairEntry { id, share: None, places: Vec::new() });
+        PairIndex(self.pairs.len() as u32 - 1)
+    }
+
+    /// Lists a Pair among those that the ledger keeps. `changed` is its last change, not below that of any Pair listed before.
+    pub fn list_in_ledger(&mut self, pair: PairIndex, changed: u64) {
+        self.pairs[pair.0 as usize].places.push((self.ledger, self.sequencer.feed(self.ledger).enter(changed)));
+        self.in_ledger.push(pair);
     }
 
     /// The name of a Pair.

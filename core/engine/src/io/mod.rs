@@ -6,8 +6,10 @@
 mod accept;
 mod dialling;
 mod host;
+mod links;
 mod live;
 mod reactor;
+mod timers;
 
 pub(crate) use live::LinkHandle;
 

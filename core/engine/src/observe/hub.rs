@@ -79,15 +79,20 @@ impl Observers {
         }
     }
 
-    /// Ends all subscriptions, and refuses new ones. Those that are pulled give what still waits in them; callbacks are closed as by
-    /// [`Subscription::close`]. Can be called again.
-    pub(crate) fn close(&self) {
+    /// Ends all subscriptions there are; new ones may follow.
+    pub(crate) fn end_all(&self) {
         let mut list = self.listed.lock();
-        list.closed = true;
         let mailboxes = std::mem::take(&mut list.mailboxes);
         self.listed.watched.store(false, Ordering::Release);
         drop(list);
         mailboxes.iter().for_each(|mailbox| mailbox.end());
+    }
+
+    /// Ends all subscriptions, and refuses new ones. Those that are pulled give what still waits in them; callbacks are closed as by
+    /// [`Subscription::close`]. Can be called again.
+    pub(crate) fn close(&self) {
+        self.listed.lock().closed = true;
+        self.end_all();
     }
 }
 

@@ -263,6 +263,14 @@ impl Mailbox {
     fn settle_bell(&self, _inner: &mut Inner) {}
 }
 
+#[cfg(test)]
+impl Mailbox {
+    /// One that another process made.
+    pub(super) fn of_process(process: u32) -> Mailbox {
+        Mailbox { process, ..Mailbox::new("", ObserveOptions::default(), None) }
+    }
+}
+
 impl Turn for Mailbox {
     fn turn(&self) -> bool {
         let mut inner = self.lock();

@@ -46,7 +46,7 @@ impl Default for Options {
 /// | | methods |
 /// |---|---|
 /// | getters | `peer`, `round_trip`, `messages` |
-/// | inputs | `handle_bytes`, `handle_time` |
+/// | inputs | `prove`, `handle_bytes`, `handle_first_frames`, `handle_time` |
 /// | commands | `send`, `want_prompt`, `send_whole`, `close` |
 /// | polls | `poll_transmit`, `poll_deadline` |
 ///
@@ -61,6 +61,8 @@ pub struct Connection {
     inbox: Inbox,
     plain: Vec<u8>,
     opened: Vec<u8>,
+    /// `opened` holds a message that was not handled yet.
+    waiting: bool,
     rekeyed: u64,
     closing: bool,
     messages: (u64, u64),
@@ -102,6 +104,7 @@ impl Directions {
             inbox: Inbox::default(),
             plain: Vec::new(),
             opened: Vec::new(),
+            waiting: false,
             rekeyed: now,
             closing: false,
             messages: (0, 0),
@@ -134,6 +137,17 @@ impl Connection {
         incoming.handle(plain, &mut Around { host, outgoing, heartbeat, now }).map_err(Ended::Fault)
     }
 
+    /// Bytes came on a link that was answered but has not proved itself yet: message 1 may have been recorded and sent again by somebody. Returns
+    /// whether the first message is there and was sealed by the peer; [`Connection::handle_bytes`] handles it then.
+    ///
+    /// # Errors
+    /// [`Ended::Damaged`]: it was not.
+    pub fn prove(&mut self, bytes: &[u8], now: u64) -> Result<bool, Ended> {
+        self.heartbeat.heard(now);
+        self.inbox.push(bytes);
+        self.open_next()
+    }
+
     /// Bytes came from the transport, in whatever pieces.
     ///
     /// # Errors
@@ -141,13 +155,8 @@ impl Connection {
     pub fn handle_bytes(&mut self, bytes: &[u8], now: u64, host: &mut impl Host) -> Result<(), Ended> {
         self.heartbeat.heard(now);
         self.inbox.push(bytes);
-        loop {
-            self.opened.clear();
-            match self.inbox.message() {
-                Err(_) => return Err(Ended::Damaged),
-                Ok(None) => return Ok(()),
-                Ok(Some(message)) => self.channel.open(message, &mut self.opened).map_err(|_| Ended::Damaged)?,
-            }
+        while self.open_next()? {
+            self.waiting = false;
             self.messages.1 += 1;
             let Connection { incoming, outgoing, heartbeat, opened, .. } = self;
             let handled = incoming.handle(opened, &mut Around { host: &mut *host, outgoing, heartbeat, now });
@@ -161,6 +170,21 @@ impl Connection {
                 self.channel.rekey_incoming();
             }
         }
+        Ok(())
+    }
+
+    /// Opens the next message unless one is waiting; returns whether there is one.
+    fn open_next(&mut self) -> Result<bool, Ended> {
+        if !self.waiting {
+            self.opened.clear();
+            match self.inbox.message() {
+                Err(_) => return Err(Ended::Damaged),
+                Ok(None) => return Ok(false),
+                Ok(Some(message)) => self.channel.open(message, &mut self.opened).map_err(|_| Ended::Damaged)?,
+            }
+            self.waiting = true;
+        }
+        Ok(true)
     }
 
     /// Time has passed.
@@ -201,7 +225,7 @@ impl Connection {
     /// Ends the link with a reason, which the next poll gives to the peer.
     pub fn close(&mut self, code: Code, text: &str) {
         if !self.closing {
-            self.send(Frame::Close(code, text.to_owned()));
+            self.outgoing.close(Frame::Close(code, text.to_owned()));
             self.closing = true;
         }
     }
@@ -211,10 +235,12 @@ impl Connection {
         self.plain.clear();
         let rekeys = self.is_rekey_due(now);
         if rekeys {
-            self.send(Frame::Rekey);
+            // In this very message, whatever waits in the queue; and only if there is a message.
+            Frame::Rekey.put(&mut self.plain);
         }
+        let head = self.plain.len();
         self.outgoing.fill(now, host, &mut self.plain);
-        if self.plain.is_empty() {
+        if self.plain.len() == head {
             return false;
         }
         let begin = out.len();

@@ -57,6 +57,11 @@ impl Inbox {
         Ok(None)
     }
 
+    /// What came behind the messages taken so far.
+    pub fn into_rest(mut self) -> Vec<u8> {
+        self.bytes.split_off(self.at)
+    }
+
     fn take(&mut self, head: usize, length: usize) -> Option<&[u8]> {
         let start = self.at + head;
         let message = self.bytes.get(start..start + length)?;

@@ -1,0 +1,101 @@
+//! What links coming up and going down mean for the Pairs and tickets of the engine.
+
+use crate::contacts::Contact;
+use crate::error::Error;
+use crate::io::accept::Newcomer;
+use crate::io::live::LinkHandle;
+use crate::pair_core::PairCore;
+use crate::shared::Shared;
+use spook_protocol::error::Code;
+use spook_protocol::estp::lifecycle::Reason;
+use spook_protocol::etcp::Refusal;
+use spook_protocol::id::EndpointId;
+use spook_protocol::link::{Held, Lost, Progress};
+use spook_protocol::registry::PeerIndex;
+use std::sync::Arc;
+
+/// The peer at the other end of a link that is up: entered if it is new.
+pub(crate) fn enter_peer(shared: &Shared, newcomer: &Newcomer) -> PeerIndex {
+    let endpoint = newcomer.keys.endpoint_id();
+    let mut registry = shared.registry();
+    let known = registry.find_peer(endpoint);
+    let peer = known.unwrap_or_else(|| registry.add_peer(endpoint, Held::default(), Lost::default(), Progress::default()));
+    registry.begin_link(peer, &newcomer.theirs);
+    drop(registry);
+    let mut contacts = shared.contacts();
+    if known.is_none() {
+        let contact = Contact { keys: newcomer.keys, addresses: Vec::new(), heard_hello: 0, sent_hello: crate::time::now_ms() };
+        contacts.add(peer, contact);
+    }
+    contacts.heard(peer, newcomer.heard_hello);
+    contacts.listens_at(peer, &newcomer.addresses);
+    contacts.touch(peer);
+    drop(contacts);
+    shared.notify_ledger();
+    peer
+}
+
+fn shared_pairs(shared: &Shared, peer: PeerIndex) -> Vec<Arc<PairCore>> {
+    let pairs: Vec<_> = shared.registry().shared_with(peer).collect();
+    pairs.into_iter().filter_map(|pair| shared.pair(pair)).collect()
+}
+
+/// The link is up: the Pairs that it carries are entangled.
+pub(crate) fn entangle(shared: &Shared, link: &Arc<LinkHandle>) {
+    for core in shared_pairs(shared, link.peer) {
+        let mut state = core.lock();
+        state.link = Some(Arc::clone(link));
+        if let Some(half) = state.half_if_awake() {
+            half.link_up();
+            core.publish(half);
+        }
+    }
+}
+
+/// The link is down: the Pairs that it carried are decohered.
+pub(crate) fn decohere(shared: &Shared, link: &Arc<LinkHandle>, reason: Reason) {
+    for core in shared_pairs(shared, link.peer) {
+        let mut state = core.lock();
+        if state.link.as_ref().is_some_and(|current| Arc::ptr_eq(current, link)) {
+            state.link = None;
+        }
+        if let Some(half) = state.half_if_awake() {
+            half.link_down(reason);
+            core.publish(half);
+        }
+    }
+}
+
+/// Tells those who wait for a ticket's issuer why it was not reached this time.
+pub(crate) fn note_obstacle(shared: &Shared, issuer: EndpointId, reason: &str) {
+    let forming = shared.forming();
+    for secret in forming.to_redeem_at(issuer) {
+        if let Some(redeeming) = forming.redeeming(secret.id()) {
+            redeeming.note_obstacle(reason.to_owned());
+        }
+    }
+}
+
+/// The issuer turned this endpoint away.
+pub(crate) fn refuse_redemptions(shared: &Shared, issuer: EndpointId, refusal: Refusal) {
+    let code = match refusal {
+        Refusal::Version => Code::Version,
+        Refusal::TicketExpired => Code::TicketExpired,
+        Refusal::TicketUsed => Code::TicketUsed,
+        Refusal::Busy | Refusal::Revoked | Refusal::Other(_) => Code::Refused,
+    };
+    if refusal != Refusal::Busy {
+        give_up_redemptions(shared, issuer, Error::new(code, refusal.to_string()));
+    }
+}
+
+/// Ends the redemption of all tickets of an issuer.
+pub(crate) fn give_up_redemptions(shared: &Shared, issuer: EndpointId, error: Error) {
+    let mut forming = shared.forming();
+    for secret in forming.to_redeem_at(issuer) {
+        if let Some(redeeming) = forming.redeeming(secret.id()) {
+            redeeming.finish(Err(error.clone()));
+        }
+        forming.forget(secret.id());
+    }
+}
