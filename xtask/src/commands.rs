@@ -1,7 +1,7 @@
 //! The list of commands and their help.
 
 use crate::arguments::{Arguments, Done, nearest};
-use crate::{generate, test, tidy};
+use crate::{bench, doctor, generate, install, setup, test, tidy};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -22,6 +22,15 @@ const COMMANDS: &[Command] = &[
         help: generate::HELP,
         run: generate::command,
     },
+    Command { name: "install", summary: "install the C library below a folder", help: install::HELP, run: install::command },
+    Command { name: "bench", summary: "measure libspook and its peers", help: bench::HELP, run: bench::command },
+    Command {
+        name: "doctor",
+        summary: "list the tools that are there and those that are missing",
+        help: doctor::HELP,
+        run: doctor::command,
+    },
+    Command { name: "setup", summary: "install the missing tools", help: setup::HELP, run: setup::command },
 ];
 
 /// Finds the command that the arguments name and runs it.

@@ -3,33 +3,32 @@
 //! | module | holds |
 //! |---|---|
 //! | `commands` | the list of commands and their help |
-//! | `arguments` | the words behind a command |
+//! | `test`, `tidy`, `generate`, `install`, `bench`, `doctor`, `setup` | one command each |
 //! | `errors` | `ffi/errors.toml`, read and checked |
-//! | `generate` | the files that are made from it |
 //! | `tree` | the repository as text, syntax and crates |
-//! | `tidy` | the rules of style and structure |
+//! | `tools` | the programs that building and testing use |
 //! | `process` | running other programs |
-//! | `test` | the steps of the test command |
+//! | `folders` | where things are |
+//! | `arguments` | the words behind a command |
 
 mod arguments;
+mod bench;
 mod commands;
+mod doctor;
 mod errors;
+mod folders;
 mod generate;
+mod install;
 mod process;
+mod setup;
 mod test;
 mod tidy;
+mod tools;
 mod tree;
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    commands::run(&repository(), &arguments)
-}
-
-/// The root of the repository: the folder above this crate.
-fn repository() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_path_buf()
+    commands::run(&folders::root(), &arguments)
 }

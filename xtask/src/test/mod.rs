@@ -12,7 +12,8 @@ mod wasm_imports;
 pub use step::{Context, Outcome, Step};
 
 use crate::arguments::{Arguments, Done};
-use std::path::{Path, PathBuf};
+use crate::folders;
+use std::path::Path;
 use std::time::Instant;
 
 /// The help of the command.
@@ -58,18 +59,12 @@ pub fn command(root: &Path, mut arguments: Arguments) -> Done {
     if let (Some(name), true) = (&name, chosen.is_empty()) {
         return Err(format!("there is no step `{name}`; --list lists them"));
     }
-    let context = Context { root: root.to_path_buf(), target: target(root), fast };
+    let context = Context { root: root.to_path_buf(), target: folders::target(root), fast };
     let mut total = run(&context, &chosen);
     if let (Some(lang), true) = (lang, chosen.is_empty()) {
         total.add(Outcome::skip(lang, "it has no package here yet, so there is nothing to test"));
     }
     Ok(report(&total))
-}
-
-/// Where cargo builds: a folder of its own, or `target` in the root.
-fn target(root: &Path) -> PathBuf {
-    let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    root.join(folder)
 }
 
 fn run(context: &Context, steps: &[&Step]) -> Outcome {
@@ -108,6 +103,7 @@ fn counts(outcome: &Outcome) -> String {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+    use std::path::PathBuf;
 
     fn context() -> Context {
         Context { root: PathBuf::from("."), target: std::env::temp_dir(), fast: true }
