@@ -93,7 +93,8 @@ impl Engine {
         let shared = &self.open.shared;
         shared.check_writable()?;
         if name.is_empty() || name.len() > limits::NAME_BYTES || name.starts_with(TICKET_PREFIX) {
-            let detail = format!("a Pair's name has 1 to {} bytes and does not begin as a ticket does, unlike {name:?}", limits::NAME_BYTES);
+            let detail =
+                format!("a Pair's name has 1 to {} bytes and does not begin as a ticket does, unlike {name:?}", limits::NAME_BYTES);
             return Err(Error::new(Code::Invalid, detail));
         }
         let operation = Operation::set("", initial);

@@ -86,7 +86,7 @@ impl Pair {
         }
         let secret = TicketSecret::generate(time::seed());
         let expires_in = options.expires_in.unwrap_or(DAY).as_millis() as u64;
-        let expires = (time::now_ms() + expires_in).div_ceil(1000);
+        let expires = (time::now_ms() + expires_in) / 1000;
         let issuer = *shared.identity.public();
         let ticket = Ticket { pair: self.core.id, issuer, addresses, secret: secret.clone(), expires_unix_s: expires };
         let text = ticket.to_text()?.to_string();

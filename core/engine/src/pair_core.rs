@@ -44,7 +44,14 @@ impl PairCore {
         PairCore::with(index, id, name, durability, me, Replica::Awake(half))
     }
 
-    pub(crate) fn asleep(index: PairIndex, id: PairId, name: String, durability: Durability, me: Author, record: (HalfRecord, u64)) -> PairCore {
+    pub(crate) fn asleep(
+        index: PairIndex,
+        id: PairId,
+        name: String,
+        durability: Durability,
+        me: Author,
+        record: (HalfRecord, u64),
+    ) -> PairCore {
         PairCore::with(index, id, name, durability, me, Replica::Asleep(record.0, record.1))
     }
 

@@ -140,8 +140,7 @@ pub(crate) fn load_half(ledger: &Ledger, pair: PairIndex, me: Author, record: Ha
     cells.sort_by_key(|(_, cell)| cell.arrival);
     let mut half = HalfPair::restore(me, record, hash_seed());
     for (path, cell) in cells {
-        half.restore_cell(&path, cell.version, cell.arrival, &cell.births)
-            .map_err(|_| corrupt("a cell's key", Malformed("path")))?;
+        half.restore_cell(&path, cell.version, cell.arrival, &cell.births).map_err(|_| corrupt("a cell's key", Malformed("path")))?;
     }
     Ok(half)
 }

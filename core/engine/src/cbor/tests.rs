@@ -105,9 +105,12 @@ fn the_examples_of_indefinite_length_read() {
 
 #[test]
 fn longer_forms_than_needed_read() {
-    for (hex, value) in
-        [("1800", Value::from(0i64)), ("fa3f800000", Value::from(1.0)), ("fb3ff0000000000000", Value::from(1.0)), ("790000", Value::from(""))]
-    {
+    for (hex, value) in [
+        ("1800", Value::from(0i64)),
+        ("fa3f800000", Value::from(1.0)),
+        ("fb3ff0000000000000", Value::from(1.0)),
+        ("790000", Value::from("")),
+    ] {
         assert_eq!(from_slice(&bytes(hex)), Ok(value), "{hex}");
     }
 }

@@ -3,7 +3,9 @@
 use crate::io::accept::{Newcomer, VERSIONS, link_options, own_addresses, own_resume};
 use crate::shared::{Counters, Shared};
 use crate::time;
-use spook_protocol::etcp::{Contact, Dialling as Handshake, ExpectWelcome, HandshakeError, Hello, PublicKeys, Refusal, TicketSecret, handshake};
+use spook_protocol::etcp::{
+    Contact, Dialling as Handshake, ExpectWelcome, HandshakeError, Hello, PublicKeys, Refusal, TicketSecret, handshake,
+};
 use spook_protocol::id::EndpointId;
 use spook_protocol::link::records::{Inbox, put_hello_length};
 use spook_protocol::link::{Connection, Directions, Resume};

@@ -119,11 +119,7 @@ impl Host for EngineHost<'_> {
         complete
     }
 
-    fn apply<E: From<Violation>>(
-        &mut self,
-        slot: u64,
-        decode: impl FnOnce(&mut HalfPair) -> Result<Delta, E>,
-    ) -> Option<Result<usize, E>> {
+    fn apply<E: From<Violation>>(&mut self, slot: u64, decode: impl FnOnce(&mut HalfPair) -> Result<Delta, E>) -> Option<Result<usize, E>> {
         let core = self.core(slot)?;
         let applied = {
             let mut state = core.lock();

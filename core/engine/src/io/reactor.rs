@@ -165,11 +165,8 @@ impl Reactor {
             Some(Socket::Attempt(_)) => self.attempt(key),
             Some(Socket::Link(link)) => {
                 let link = Arc::clone(link);
-                let outcome = if ready.readable || ready.closed {
-                    link.receive(&self.shared, &mut self.buffer)
-                } else {
-                    link.flush(&self.shared)
-                };
+                let outcome =
+                    if ready.readable || ready.closed { link.receive(&self.shared, &mut self.buffer) } else { link.flush(&self.shared) };
                 self.conclude(&link, outcome);
             }
         }

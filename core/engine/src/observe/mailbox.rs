@@ -134,14 +134,12 @@ impl Mailbox {
             if inner.ended {
                 return Ok(None);
             }
-            let left = match timeout {
+            let left = timeout.and_then(|timeout| {
+                let now = Instant::now();
                 // A deadline beyond what the clock counts is none.
-                Some(timeout) => match deadline.get_or_insert_with(|| Instant::now().checked_add(timeout)) {
-                    Some(deadline) => Some(deadline.saturating_duration_since(Instant::now())),
-                    None => None,
-                },
-                None => None,
-            };
+                let deadline = *deadline.get_or_insert_with(|| now.checked_add(timeout));
+                deadline.map(|deadline| deadline.saturating_duration_since(now))
+            });
             if left == Some(Duration::ZERO) {
                 return Err(Error::new(Code::Timeout, format!("no change in {:?} below {:?}", timeout.unwrap_or_default(), self.prefix)));
             }
