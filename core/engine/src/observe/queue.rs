@@ -24,7 +24,8 @@ type Waiting = (Notice, usize);
 #[derive(Debug)]
 pub(super) struct Queue {
     capacity: usize,
-    /// Places in order; a place whose notice was taken out of the middle is empty until the next compaction.
+    /// Places in order. In a crowded queue those whose notice was taken out of the middle are empty, at most one more than the
+    /// capacity.
     places: VecDeque<Option<Waiting>>,
     /// The number of the first place: places are numbered for ever, so that the numbers stay valid while others go.
     first: u64,
@@ -71,8 +72,9 @@ impl Queue {
         } else if let Some(crowd) = &mut self.crowd {
             crowd.transition = None;
         }
-        if self.taken <= self.capacity / 2 && self.bytes <= MAX_BYTES / 2 {
+        if self.crowd.is_some() && self.taken <= self.capacity / 2 && self.bytes <= MAX_BYTES / 2 {
             self.crowd = None;
+            self.places.retain(Option::is_some);
         }
         Some(notice)
     }
