@@ -24,6 +24,9 @@ const OUTSIDE: &[(&str, &str)] = &[
     ("getrandom", "randomness"),
 ];
 
+/// One object and one module with all the code in it: nothing calls it, so the compiler and the linker would leave it out.
+const WHOLE: [&str; 6] = ["-C", "codegen-units=1", "-C", "link-dead-code", "-C", "link-arg=--no-gc-sections"];
+
 /// The step.
 pub const STEPS: &[Step] = &[Step { name: "wasm", lang: "rust", fast: false, run: wasm }];
 
@@ -36,8 +39,7 @@ fn wasm(context: &Context) -> Outcome {
     command
         .args(["--target", TARGET, "--crate-type", "cdylib", "--"])
         .arg(format!("--emit=obj={},link", object.display()))
-        // One object, and a module with all the code in it: nothing calls it, so the linker would leave it out.
-        .args(["-C", "codegen-units=1", "-C", "link-arg=--no-gc-sections"])
+        .args(WHOLE)
         .env("CARGO_PROFILE_RELEASE_LTO", "off");
     let ran = context.run("wasm", &mut command);
     let mut outcome = Outcome::of("wasm: the protocol builds", &ran);
@@ -46,7 +48,35 @@ fn wasm(context: &Context) -> Outcome {
         outcome.add(verdict("wasm: the module imports nothing", read(&module), |_| Some("an import")));
         outcome.add(verdict("wasm: no call reaches outside", read(&object), outside));
     }
+    outcome.add(canary(context));
     outcome
+}
+
+/// Code that must be caught: the compiler leaves so small a function out of an object unless it is told not to.
+const CLOCK: &str = "pub fn clock() -> std::time::Instant { std::time::Instant::now() }";
+
+/// A check that has never failed may be one that cannot.
+fn canary(context: &Context) -> Outcome {
+    let name = "wasm: a clock would be caught";
+    let (source, object) = (context.log("canary").with_extension("rs"), context.log("canary").with_extension("o"));
+    if let Err(error) = fs::write(&source, CLOCK) {
+        return Outcome::fail(name, format!("{}: {error}", source.display()));
+    }
+    let mut command = Command::new("rustc");
+    command
+        .args(["--edition", "2024", "--target", TARGET, "--crate-type", "cdylib", "-O"])
+        .args(WHOLE)
+        .arg(format!("--emit=obj={}", object.display()))
+        .arg(&source)
+        .current_dir(&context.root);
+    let ran = context.run("wasm canary", &mut command);
+    if !ran.success {
+        return Outcome::of(name, &ran);
+    }
+    match verdict(name, read(&object), outside).failed.as_slice() {
+        [(_, reason)] if reason.contains("a clock: ") => Outcome::pass(),
+        other => Outcome::fail(name, format!("the clock in {} was not found: {other:?}", source.display())),
+    }
 }
 
 fn target_is_there(context: &Context) -> Result<(), String> {
