@@ -2,12 +2,13 @@
 
 use crate::contacts::Contact;
 use crate::error::Error;
-use crate::io::{Command, Io};
+use crate::io::Io;
+use crate::lifetime::{Open, close};
 use crate::options::{Durability, EngineOptions, PairOptions, Place};
 use crate::pair::Pair;
 use crate::pair_core::PairCore;
-use crate::shared::Shared;
-use crate::storage::{self, Opened, WriteBehind};
+use crate::shared::{Shared, WriteBehind};
+use crate::storage::{self, Opened};
 use crate::time;
 use spook_ledger::{GroupCommit, Ledger, LedgerOptions};
 use spook_protocol::error::Code;
@@ -29,18 +30,6 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Engine {
     open: Arc<Open>,
-}
-
-/// Closes what it holds when nobody holds it any more.
-pub(crate) struct Open {
-    pub(crate) shared: Arc<Shared>,
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        // Whoever wants to know how the close went calls it.
-        let _ = close(&self.shared);
-    }
 }
 
 /// Bytes and messages that an engine has exchanged with its peers since it was opened, above the transport.
@@ -148,7 +137,7 @@ impl Engine {
         let id = ticket.secret.id();
         let redeeming = shared.forming().redeem(ticket);
         if let Some(io) = shared.io.get() {
-            io.command(Command::Redeem(id));
+            io.redeem(id);
         }
         let formed = redeeming.wait(timeout);
         shared.forming().forget(id);
@@ -254,8 +243,7 @@ fn build(opened: Opened, options: EngineOptions, ledger: &Ledger, place: &Place)
         // What this run may lose is recorded before it can give anything away.
         shared.flush_ledger()?;
     }
-    let io = Io::start(&shared)?;
-    let _ = shared.io.set(io);
+    Io::start(&shared)?;
     Ok(Engine { open: Arc::new(Open { shared }) })
 }
 
@@ -294,17 +282,4 @@ fn restore_pairs(shared: &Shared, me: Author) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// Closes an engine: no new calls, farewell to the peers, everything durable, threads ended.
-pub(crate) fn close(shared: &Arc<Shared>) -> Result<(), Error> {
-    if !shared.begin_closing() {
-        return Ok(());
-    }
-    if let Some(io) = shared.io.get() {
-        io.close();
-    }
-    let closed = shared.close_ledger();
-    shared.close_observers();
-    closed
 }

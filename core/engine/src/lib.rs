@@ -8,11 +8,13 @@
 
 pub mod cbor;
 mod contacts;
+mod courier;
 mod engine;
 mod error;
 mod forming;
 mod io;
 pub mod json;
+mod lifetime;
 mod observe;
 mod options;
 mod pair;

@@ -1,7 +1,7 @@
 //! A Pair, as a program holds it: the calls that read, write, observe and collapse.
 
-use crate::engine::Open;
 use crate::error::Error;
+use crate::lifetime::Open;
 use crate::observe::{Notice, ObserveOptions, Subscription};
 use crate::options::{CollapseOptions, Durability, TicketOptions};
 use crate::pair_core::PairCore;
@@ -150,8 +150,8 @@ impl Pair {
             (Candidate { dot: written.dot, stamp: written.stamp, cells: written.cells }, state.link.clone())
         };
         shared.notify_ledger();
-        if let (Some(link), Some(io)) = (link, shared.io.get()) {
-            io.flush(shared, &link);
+        if let Some(link) = link {
+            link.flush();
         }
         if self.core.durability == Durability::Sync {
             shared.wait_durable(candidate.dot.number, SYNC)?;
@@ -236,9 +236,8 @@ impl Pair {
             }
             if !std::mem::replace(&mut asked, true) {
                 shared.hurry_ledger();
-                if let (Some(link), Some(io)) = (link, shared.io.get()) {
-                    link.lock().connection.want_prompt();
-                    io.flush(shared, &link);
+                if let Some(link) = link {
+                    link.hurry();
                 }
             }
             shared.check()?;
@@ -270,7 +269,7 @@ impl Pair {
     pub fn round_trip(&self) -> Result<Option<Duration>, Error> {
         self.open.shared.check()?;
         let link = self.core.lock().link.clone();
-        Ok(link.and_then(|link| link.lock().connection.round_trip()).map(Duration::from_micros))
+        Ok(link.and_then(|link| link.round_trip()).map(Duration::from_micros))
     }
 
     /// Ends the subscriptions of this Pair in this process. The Pair stays in the ledger and goes on being shared while its engine is open.

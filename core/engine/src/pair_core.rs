@@ -1,7 +1,7 @@
 //! A Pair within the engine: its half behind a lock, asleep in the ledger until it is needed.
 
+use crate::courier::PeerLink;
 use crate::error::Error;
-use crate::io::LinkHandle;
 use crate::observe::Observers;
 use crate::options::Durability;
 use crate::storage;
@@ -29,9 +29,10 @@ pub(crate) struct PairCore {
 pub(crate) struct PairState {
     replica: Replica,
     /// The link to the peer while it is up.
-    pub(crate) link: Option<Arc<LinkHandle>>,
+    pub(crate) link: Option<Arc<dyn PeerLink>>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "a box would cost every read and write a cache miss, and most Pairs in memory are awake")]
 enum Replica {
     /// In the ledger only: its record, and the number of its last change.
     Asleep(HalfRecord, u64),

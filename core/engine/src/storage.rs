@@ -1,11 +1,8 @@
-//! The engine's records in the ledger: opened, loaded, and written behind by the group commit.
+//! The engine's records in the ledger: read at the opening, loaded when a Pair wakes.
 
 use crate::error::Error;
-use crate::options::Durability;
-use crate::pair_core::PairCore;
-use crate::shared::Shared;
 use crate::time;
-use spook_ledger::{Batch, Cut, KeyRange, Ledger, LedgerError, Source, Table};
+use spook_ledger::{Batch, KeyRange, Ledger, LedgerError, Table};
 use spook_protocol::error::Code;
 use spook_protocol::estp::half::HalfRecord;
 use spook_protocol::estp::{Author, HalfPair, Stamp, StateBlock};
@@ -16,14 +13,10 @@ use spook_protocol::record::{self, CellRecord, EndpointRecord, PairRecord, PeerR
 use spook_protocol::registry::PairIndex;
 use spook_protocol::value::Value;
 use spook_protocol::wire::Malformed;
-use std::sync::{Mutex, PoisonError, Weak};
 
 const IDENTITY: &[u8] = b"identity";
-const ENDPOINT: &[u8] = b"endpoint";
-
-/// Numbers and stamps are reserved this far ahead with every commit, so that writing never waits for the ledger.
-const NUMBERS_AHEAD: u64 = 1 << 20;
-const STAMPS_AHEAD_MS: u64 = 3_000;
+/// The key of the endpoint's record.
+pub(crate) const ENDPOINT: &[u8] = b"endpoint";
 
 /// What an engine starts from.
 pub(crate) struct Opened {
@@ -122,7 +115,7 @@ fn secret_key(id: TicketId) -> Vec<u8> {
 }
 
 /// The key of a cell: the Pair's index and the path.
-fn cell_key(key: &mut Vec<u8>, pair: PairIndex, path: &str) {
+pub(crate) fn cell_key(key: &mut Vec<u8>, pair: PairIndex, path: &str) {
     key.clear();
     key.extend_from_slice(&pair.0.to_be_bytes());
     key.extend_from_slice(path.as_bytes());
@@ -185,95 +178,6 @@ pub(crate) fn read_asleep(ledger: &Ledger, pair: PairIndex, path: &str) -> Resul
     }
     let keys: Vec<_> = pointer::keys(&canonical)?.collect::<Result<_, _>>()?;
     Ok(state.find(keys.iter().map(AsRef::as_ref)).and_then(|at| state.read(at)).or_else(|| canonical.is_empty().then(Value::empty_object)))
-}
-
-/// Where the group commit takes its batches from.
-pub(crate) struct WriteBehind {
-    shared: Weak<Shared>,
-    /// The ceilings of the batch that is being committed.
-    ceilings: Mutex<(u64, Stamp)>,
-}
-
-impl WriteBehind {
-    pub(crate) fn new(shared: Weak<Shared>) -> WriteBehind {
-        WriteBehind { shared, ceilings: Mutex::new((0, Stamp::ZERO)) }
-    }
-}
-
-impl Source for WriteBehind {
-    fn collect(&self, batch: &mut Batch) -> Cut {
-        let Some(shared) = self.shared.upgrade() else { return Cut { upto: 0, more: false } };
-        let mut registry = shared.registry();
-        let after = registry.durable();
-        let cut = registry.ledger_cut();
-        let clock = registry.sequencer().clock();
-        let (number_ceiling, stamp_ceiling) = if shared.is_closing() {
-            (cut.number, clock)
-        } else {
-            (cut.number + NUMBERS_AHEAD, Stamp::new(clock.ms().max(time::now_ms()) + STAMPS_AHEAD_MS, 0))
-        };
-        let endpoint = EndpointRecord { epoch: registry.epoch(), durable: cut.number, number_ceiling, stamp_ceiling };
-        let peers = shared.dirty_peers(&registry, cut.number);
-        drop(registry);
-        let mut buffers = Buffers::default();
-        for pair in cut.pairs {
-            if let Some(core) = shared.pair(pair) {
-                put_pair(batch, &mut buffers, &shared, &core, after);
-            }
-        }
-        for (id, record) in peers {
-            buffers.value.clear();
-            record.put(&mut buffers.value);
-            batch.put(Table::Peers, id.as_bytes(), &buffers.value);
-        }
-        shared.put_dirty_tickets(batch);
-        buffers.value.clear();
-        endpoint.put(&mut buffers.value);
-        batch.put(Table::Meta, ENDPOINT, &buffers.value);
-        *self.ceilings.lock().unwrap_or_else(PoisonError::into_inner) = (number_ceiling, stamp_ceiling);
-        Cut { upto: cut.number, more: false }
-    }
-
-    fn durable(&self, cut: Cut) {
-        let Some(shared) = self.shared.upgrade() else { return };
-        let (number, stamp) = *self.ceilings.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.made_durable(cut.upto, number, stamp);
-    }
-
-    fn failed(&self, error: LedgerError) {
-        if let Some(shared) = self.shared.upgrade() {
-            shared.ledger_failed(error);
-        }
-    }
-}
-
-#[derive(Default)]
-struct Buffers {
-    path: String,
-    key: Vec<u8>,
-    value: Vec<u8>,
-}
-
-fn put_pair(batch: &mut Batch, buffers: &mut Buffers, shared: &Shared, core: &PairCore, after: u64) {
-    let mut state = core.lock();
-    if let Some(half) = state.half_if_awake() {
-        for cell in half.state().after(after) {
-            buffers.path.clear();
-            half.state().write_path(cell, &mut buffers.path);
-            cell_key(&mut buffers.key, core.index, &buffers.path);
-            buffers.value.clear();
-            record::put_cell(&mut buffers.value, half.state(), cell);
-            batch.put(Table::Cells, &buffers.key, &buffers.value);
-        }
-    }
-    let (half, changed) = state.record();
-    let slot = shared.registry().share_of(core.index).map(|share| share.slot);
-    let sync = core.durability == Durability::Sync;
-    let record = PairRecord { index: core.index.0, name: core.name.clone(), sync, changed, slot, half };
-    drop(state);
-    buffers.value.clear();
-    record.put(&mut buffers.value);
-    batch.put(Table::Pairs, core.id.as_bytes(), &buffers.value);
 }
 
 /// Puts a ticket's record and, when it is new, its secret.

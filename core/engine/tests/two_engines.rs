@@ -1,5 +1,7 @@
 //! Two engines share a Pair: over each transport, in memory and from a ledger.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 use spook::{Code, CollapseOptions, Engine, EngineOptions, Notice, ObserveOptions, Operation, PairOptions, TicketOptions, Value};
 use std::time::Duration;
 

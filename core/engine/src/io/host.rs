@@ -1,6 +1,7 @@
 //! What a link finds of the engine around it.
 
-use crate::io::LinkHandle;
+use crate::courier::PeerLink;
+use crate::io::live::LinkHandle;
 use crate::options::Durability;
 use crate::pair_core::PairCore;
 use crate::shared::Shared;
@@ -31,7 +32,7 @@ impl EngineHost<'_> {
 
     fn entangle(&self, core: &PairCore) {
         let mut state = core.lock();
-        state.link = self.link.cloned();
+        state.link = self.link.map(|link| Arc::clone(link) as Arc<dyn PeerLink>);
         if let Some(half) = state.half_if_awake() {
             half.link_up();
             core.publish(half);

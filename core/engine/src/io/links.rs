@@ -1,6 +1,7 @@
 //! What links coming up and going down mean for the Pairs and tickets of the engine.
 
 use crate::contacts::Contact;
+use crate::courier::PeerLink;
 use crate::error::Error;
 use crate::io::accept::Newcomer;
 use crate::io::live::LinkHandle;
@@ -44,7 +45,7 @@ fn shared_pairs(shared: &Shared, peer: PeerIndex) -> Vec<Arc<PairCore>> {
 pub(crate) fn entangle(shared: &Shared, link: &Arc<LinkHandle>) {
     for core in shared_pairs(shared, link.peer) {
         let mut state = core.lock();
-        state.link = Some(Arc::clone(link));
+        state.link = Some(Arc::clone(link) as Arc<dyn PeerLink>);
         if let Some(half) = state.half_if_awake() {
             half.link_up();
             core.publish(half);
@@ -56,7 +57,7 @@ pub(crate) fn entangle(shared: &Shared, link: &Arc<LinkHandle>) {
 pub(crate) fn decohere(shared: &Shared, link: &Arc<LinkHandle>, reason: Reason) {
     for core in shared_pairs(shared, link.peer) {
         let mut state = core.lock();
-        if state.link.as_ref().is_some_and(|current| Arc::ptr_eq(current, link)) {
+        if state.link.as_ref().is_some_and(|current| std::ptr::addr_eq(Arc::as_ptr(current), Arc::as_ptr(link))) {
             state.link = None;
         }
         if let Some(half) = state.half_if_awake() {

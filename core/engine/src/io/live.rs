@@ -1,6 +1,8 @@
 //! A link that is up: its connection, its stream, and what waits to be written.
 
+use crate::courier::PeerLink;
 use crate::io::host::EngineHost;
+use crate::io::{Command, Mail};
 use crate::shared::{Counters, Shared};
 use spook_protocol::error::Code;
 use spook_protocol::estp::lifecycle::Reason;
@@ -11,7 +13,7 @@ use spook_protocol::registry::PeerIndex;
 use spook_transport::Stream;
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// Bytes that are sealed ahead of what the socket has taken.
 const AHEAD: usize = 64 << 10;
@@ -26,6 +28,10 @@ const PAUSE: u64 = 40;
 pub(crate) struct LinkHandle {
     pub(crate) peer: PeerIndex,
     pub(crate) key: usize,
+    /// For callers who send, and for the thread that they leave it to.
+    shared: Arc<Shared>,
+    mail: Mail,
+    this: Weak<LinkHandle>,
     live: Mutex<Live>,
     dirty: AtomicBool,
     flushed: AtomicU64,
@@ -49,16 +55,26 @@ pub(crate) enum Outcome {
 }
 
 impl LinkHandle {
-    pub(crate) fn new(peer: PeerIndex, key: usize, connection: Connection, stream: Stream) -> LinkHandle {
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        mail: Mail,
+        peer: PeerIndex,
+        key: usize,
+        connection: Connection,
+        stream: Stream,
+    ) -> Arc<LinkHandle> {
         let live = Live { connection, stream, out: Vec::new(), at: 0 };
-        LinkHandle {
+        Arc::new_cyclic(|this| LinkHandle {
             peer,
             key,
+            shared: Arc::clone(shared),
+            mail,
+            this: Weak::clone(this),
             live: Mutex::new(live),
             dirty: AtomicBool::new(false),
             flushed: AtomicU64::new(0),
             scheduled: AtomicU64::new(0),
-        }
+        })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Live> {
@@ -92,7 +108,7 @@ impl LinkHandle {
     }
 
     /// Sends what there is to send. Called by the I/O thread.
-    pub(crate) fn flush(self: &Arc<Self>, shared: &Shared) -> Outcome {
+    pub(crate) fn flush_all(self: &Arc<Self>, shared: &Shared) -> Outcome {
         self.dirty.store(false, Ordering::Release);
         let flushed = self.lock().flush(self, shared);
         self.flushed.store(shared.time.now_us(), Ordering::Relaxed);
@@ -149,6 +165,24 @@ impl LinkHandle {
         live.connection.close(Code::Closed, "");
         let _ = live.flush(self, shared);
         let _ = live.stream.shutdown();
+    }
+}
+
+impl PeerLink for LinkHandle {
+    fn flush(&self) {
+        let Some(this) = self.this.upgrade() else { return };
+        if !this.flush_directly(&self.shared) && self.mark_dirty() {
+            self.mail.send(Command::Flush(this));
+        }
+    }
+
+    fn hurry(&self) {
+        self.lock().connection.want_prompt();
+        self.flush();
+    }
+
+    fn round_trip(&self) -> Option<u64> {
+        self.lock().connection.round_trip()
     }
 }
 

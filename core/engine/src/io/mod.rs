@@ -1,7 +1,7 @@
 //! The thread that owns sockets and timers.
 //!
 //! Callers reach it through [`Io`]: a list of commands and a waker. A caller that writes while the thread sleeps may also send for itself
-//! ([`LinkHandle::flush_directly`]), which saves a switch of threads on the way to the peer.
+//! ([`LinkHandle`](live::LinkHandle)), which saves a switch of threads on the way to the peer.
 
 mod accept;
 mod dialling;
@@ -11,17 +11,17 @@ mod live;
 mod reactor;
 mod timers;
 
-pub(crate) use live::LinkHandle;
-
+use crate::courier::Courier;
 use crate::error::Error;
 use crate::shared::Shared;
+use live::LinkHandle;
 use spook_protocol::etcp::TicketId;
 use spook_transport::Waker;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 /// What the engine asks of its I/O thread.
-pub(crate) enum Command {
+enum Command {
     /// A ticket is to be redeemed: reach its issuer.
     Redeem(TicketId),
     /// A link has something to send.
@@ -32,51 +32,62 @@ pub(crate) enum Command {
     Close,
 }
 
-/// The engine's hold on its I/O thread.
-pub(crate) struct Io {
+/// Commands for the I/O thread, from whoever has some.
+#[derive(Clone)]
+struct Mail {
     commands: Arc<Mutex<Vec<Command>>>,
     waker: Waker,
+}
+
+impl Mail {
+    fn send(&self, command: Command) {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner).push(command);
+        self.waker.wake();
+    }
+
+    fn take(&self) -> Vec<Command> {
+        std::mem::take(&mut *self.commands.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The engine's hold on its I/O thread.
+pub(crate) struct Io {
+    mail: Mail,
     thread: Mutex<Option<JoinHandle<()>>>,
     addresses: Vec<String>,
 }
 
 impl Io {
-    /// Binds the listeners and starts the thread.
-    pub(crate) fn start(shared: &Arc<Shared>) -> Result<Io, Error> {
-        let commands = Arc::new(Mutex::new(Vec::new()));
-        let reactor = reactor::Reactor::new(Arc::clone(shared), Arc::clone(&commands))?;
-        let (waker, addresses) = (reactor.waker(), reactor.addresses());
+    /// Binds the listeners, starts the thread and makes it known to the engine.
+    pub(crate) fn start(shared: &Arc<Shared>) -> Result<(), Error> {
+        let reactor = reactor::Reactor::new(Arc::clone(shared))?;
+        let (mail, addresses) = (reactor.mail(), reactor.addresses());
+        let io = Io { mail, thread: Mutex::new(None), addresses };
         let thread = std::thread::Builder::new()
             .name("spook-io".to_owned())
             .spawn(move || reactor.run())
             .map_err(|error| Error::io("starting the I/O thread", &error))?;
-        Ok(Io { commands, waker, thread: Mutex::new(Some(thread)), addresses })
+        *io.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        let _ = shared.io.set(Box::new(io));
+        Ok(())
     }
+}
 
-    /// Where the engine listens.
-    pub(crate) fn addresses(&self) -> &[String] {
+impl Courier for Io {
+    fn addresses(&self) -> &[String] {
         &self.addresses
     }
 
-    pub(crate) fn command(&self, command: Command) {
-        self.commands.lock().unwrap_or_else(PoisonError::into_inner).push(command);
-        self.waker.wake();
+    fn redeem(&self, ticket: TicketId) {
+        self.mail.send(Command::Redeem(ticket));
     }
 
-    pub(crate) fn made_durable(&self) {
-        self.command(Command::MadeDurable);
+    fn made_durable(&self) {
+        self.mail.send(Command::MadeDurable);
     }
 
-    /// A Pair of this link changed: sends at once if that can be done without waiting, else leaves it to the thread.
-    pub(crate) fn flush(&self, shared: &Shared, link: &Arc<LinkHandle>) {
-        if !link.flush_directly(shared) && link.mark_dirty() {
-            self.command(Command::Flush(Arc::clone(link)));
-        }
-    }
-
-    /// Ends the thread, after a farewell to the peers.
-    pub(crate) fn close(&self) {
-        self.command(Command::Close);
+    fn close(&self) {
+        self.mail.send(Command::Close);
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread
             && thread.thread().id() != std::thread::current().id()

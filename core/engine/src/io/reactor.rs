@@ -5,7 +5,7 @@ use crate::io::accept::{self, Accepting, Newcomer};
 use crate::io::dialling::{self, Arrival, Attempt, Target};
 use crate::io::live::{LinkHandle, Outcome};
 use crate::io::timers::{Timer, Timers};
-use crate::io::{Command, links};
+use crate::io::{Command, Mail, links};
 use crate::shared::Shared;
 use spook_protocol::error::Code;
 use spook_protocol::estp::lifecycle::Reason;
@@ -13,10 +13,11 @@ use spook_protocol::etcp::{ReceivedHello, Refusal, TicketId};
 use spook_protocol::id::EndpointId;
 use spook_protocol::link::Connection;
 use spook_protocol::link::frame::Frame;
-use spook_transport::{Address, Key, Listener, Poller, Ready, Stream, Waker, private_address};
+use spook_protocol::registry::PeerIndex;
+use spook_transport::{Address, Key, Listener, Poller, Ready, Stream, private_address};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a handshake may take, in µs.
@@ -35,11 +36,13 @@ enum Socket {
 
 pub(crate) struct Reactor {
     shared: Arc<Shared>,
-    commands: Arc<Mutex<Vec<Command>>>,
+    mail: Mail,
     poller: Poller,
     sockets: BTreeMap<usize, Socket>,
     next_key: usize,
     timers: Timers,
+    /// The one link to each peer that has one.
+    links: BTreeMap<PeerIndex, Arc<LinkHandle>>,
     targets: BTreeMap<EndpointId, Target>,
     /// Links with more to read than one turn takes.
     again: Vec<usize>,
@@ -47,11 +50,14 @@ pub(crate) struct Reactor {
 }
 
 impl Reactor {
-    pub(crate) fn new(shared: Arc<Shared>, commands: Arc<Mutex<Vec<Command>>>) -> Result<Reactor, Error> {
+    pub(super) fn new(shared: Arc<Shared>) -> Result<Reactor, Error> {
+        let poller = Poller::new()?;
+        let mail = Mail { commands: Arc::default(), waker: poller.waker() };
         let mut reactor = Reactor {
             shared,
-            commands,
-            poller: Poller::new()?,
+            mail,
+            poller,
+            links: BTreeMap::new(),
             sockets: BTreeMap::new(),
             next_key: 0,
             timers: Timers::default(),
@@ -90,8 +96,8 @@ impl Reactor {
         }
     }
 
-    pub(crate) fn waker(&self) -> Waker {
-        self.poller.waker()
+    pub(super) fn mail(&self) -> Mail {
+        self.mail.clone()
     }
 
     pub(crate) fn addresses(&self) -> Vec<String> {
@@ -118,13 +124,12 @@ impl Reactor {
     fn turn_until_closed(&mut self) {
         let mut ready = Vec::new();
         loop {
-            let commands = std::mem::take(&mut *self.commands.lock().unwrap_or_else(PoisonError::into_inner));
-            for command in commands {
+            for command in self.mail.take() {
                 match command {
                     Command::Close => return self.part_from_all(),
                     Command::Redeem(ticket) => self.redeem(ticket),
                     Command::Flush(link) => {
-                        let outcome = link.flush(&self.shared);
+                        let outcome = link.flush_all(&self.shared);
                         self.conclude(&link, outcome);
                     }
                     Command::MadeDurable => self.made_durable(),
@@ -165,8 +170,11 @@ impl Reactor {
             Some(Socket::Attempt(_)) => self.attempt(key),
             Some(Socket::Link(link)) => {
                 let link = Arc::clone(link);
-                let outcome =
-                    if ready.readable || ready.closed { link.receive(&self.shared, &mut self.buffer) } else { link.flush(&self.shared) };
+                let outcome = if ready.readable || ready.closed {
+                    link.receive(&self.shared, &mut self.buffer)
+                } else {
+                    link.flush_all(&self.shared)
+                };
                 self.conclude(&link, outcome);
             }
         }
@@ -259,9 +267,9 @@ impl Reactor {
         let issuer = &redeeming.ticket.issuer;
         let endpoint = issuer.endpoint_id();
         let peer = self.shared.registry().find_peer(endpoint);
-        if let Some(link) = peer.and_then(|peer| self.shared.link(peer)) {
+        if let Some(link) = peer.and_then(|peer| self.links.get(&peer)).cloned() {
             link.send(Frame::redeem(&redeeming.ticket.secret));
-            let outcome = link.flush(&self.shared);
+            let outcome = link.flush_all(&self.shared);
             return self.conclude(&link, outcome);
         }
         let secret = peer.is_none().then(|| redeeming.ticket.secret.clone());
@@ -278,7 +286,7 @@ impl Reactor {
 
     fn dial(&mut self, endpoint: EndpointId) {
         let peer = self.shared.registry().find_peer(endpoint);
-        let is_linked = peer.is_some_and(|peer| self.shared.link(peer).is_some());
+        let is_linked = peer.is_some_and(|peer| self.links.contains_key(&peer));
         let Some(target) = self.targets.get_mut(&endpoint).filter(|target| !is_linked && target.attempt.is_none()) else { return };
         if target.ticket.is_some() && self.shared.forming().to_redeem_at(endpoint).is_empty() {
             // Whoever wanted the ticket has given up.
@@ -343,8 +351,8 @@ impl Reactor {
     fn bring_up(&mut self, key: usize, connection: Connection, stream: Stream, newcomer: Newcomer, frames: &[u8], farther: &[u8]) {
         let endpoint = newcomer.keys.endpoint_id();
         let peer = links::enter_peer(&self.shared, &newcomer);
-        let link = Arc::new(LinkHandle::new(peer, key, connection, stream));
-        if let Some(old) = self.shared.set_link(&link) {
+        let link = LinkHandle::new(&self.shared, self.mail(), peer, key, connection, stream);
+        if let Some(old) = self.links.insert(peer, Arc::clone(&link)) {
             self.sockets.remove(&old.key);
             self.timers.cancel(Timer::Socket(old.key));
         }
@@ -389,9 +397,11 @@ impl Reactor {
     fn link_over(&mut self, link: &Arc<LinkHandle>, reason: Reason) {
         self.sockets.remove(&link.key);
         self.timers.cancel(Timer::Socket(link.key));
-        if !self.shared.remove_link(link) {
+        if !self.links.get(&link.peer).is_some_and(|current| Arc::ptr_eq(current, link)) {
+            // Another one has taken its place already.
             return;
         }
+        self.links.remove(&link.peer);
         links::decohere(&self.shared, link, reason);
         let endpoint = self.shared.registry().peer_id(link.peer);
         let contact = self.shared.contacts().get(link.peer).cloned();
@@ -403,17 +413,16 @@ impl Reactor {
     }
 
     fn made_durable(&mut self) {
-        for link in self.shared.links() {
+        for link in self.links.values().cloned().collect::<Vec<_>>() {
             link.lock().connection.made_durable(self.shared.time.now_us());
-            let outcome = link.flush(&self.shared);
+            let outcome = link.flush_all(&self.shared);
             self.conclude(&link, outcome);
         }
     }
 
     fn part_from_all(&mut self) {
-        for link in self.shared.links() {
+        for link in std::mem::take(&mut self.links).into_values() {
             link.farewell(&self.shared);
-            self.shared.remove_link(&link);
             links::decohere(&self.shared, &link, Reason::LinkLost);
         }
         let waiting: Vec<EndpointId> = self.targets.keys().copied().collect();

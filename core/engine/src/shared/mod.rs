@@ -1,13 +1,16 @@
 //! What the threads of an engine share, and the order of its locks: a link, then a Pair, then the registry; the rest are leaves.
 
+mod write_behind;
+
+pub(crate) use write_behind::WriteBehind;
+
 use crate::contacts::Contacts;
+use crate::courier::Courier;
 use crate::error::Error;
 use crate::forming::Forming;
-use crate::io::{Io, LinkHandle};
 use crate::observe::Dispatcher;
 use crate::options::EngineOptions;
 use crate::pair_core::PairCore;
-use crate::storage::WriteBehind;
 use crate::time::{self, Time};
 use spook_ledger::{Batch, GroupCommit, Ledger, LedgerError};
 use spook_protocol::error::Code;
@@ -16,7 +19,7 @@ use spook_protocol::estp::{Author, Stamp};
 use spook_protocol::etcp::Identity;
 use spook_protocol::id::EndpointId;
 use spook_protocol::record::PeerRecord;
-use spook_protocol::registry::{PairIndex, PeerIndex, Registry};
+use spook_protocol::registry::{PairIndex, Registry};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
@@ -29,13 +32,12 @@ pub(crate) struct Shared {
     pub(crate) ledger: Ledger,
     pub(crate) contacts: Mutex<Contacts>,
     pub(crate) forming: Mutex<Forming>,
-    pub(crate) io: OnceLock<Io>,
+    pub(crate) io: OnceLock<Box<dyn Courier>>,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) traffic: Counters,
     commit: OnceLock<GroupCommit<WriteBehind>>,
     registry: Mutex<Registry>,
     pairs: RwLock<Pairs>,
-    links: RwLock<BTreeMap<PeerIndex, Arc<LinkHandle>>>,
     condition: Condition,
 }
 
@@ -94,7 +96,6 @@ impl Shared {
             commit: OnceLock::new(),
             registry: Mutex::new(registry),
             pairs: RwLock::default(),
-            links: RwLock::default(),
             condition: Condition { forks: FORKS.load(Ordering::Relaxed), ..Condition::default() },
         }
     }
@@ -216,31 +217,6 @@ impl Shared {
         let pairs: Vec<Arc<PairCore>> = self.pairs().list.clone();
         pairs.iter().for_each(|pair| pair.observers.close());
         self.dispatcher.close();
-    }
-
-    // Links.
-
-    pub(crate) fn link(&self, peer: PeerIndex) -> Option<Arc<LinkHandle>> {
-        self.links.read().unwrap_or_else(PoisonError::into_inner).get(&peer).cloned()
-    }
-
-    pub(crate) fn links(&self) -> Vec<Arc<LinkHandle>> {
-        self.links.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
-    }
-
-    /// Makes a link the one to its peer; returns the one that it replaces.
-    pub(crate) fn set_link(&self, link: &Arc<LinkHandle>) -> Option<Arc<LinkHandle>> {
-        self.links.write().unwrap_or_else(PoisonError::into_inner).insert(link.peer, Arc::clone(link))
-    }
-
-    /// The link is gone, unless another one has taken its place already.
-    pub(crate) fn remove_link(&self, link: &Arc<LinkHandle>) -> bool {
-        let mut links = self.links.write().unwrap_or_else(PoisonError::into_inner);
-        let is_current = links.get(&link.peer).is_some_and(|current| Arc::ptr_eq(current, link));
-        if is_current {
-            links.remove(&link.peer);
-        }
-        is_current
     }
 
     // Numbers and durability.

@@ -1,0 +1,30 @@
+//! What the rest of the engine sees of its I/O.
+
+use spook_protocol::etcp::TicketId;
+
+/// The I/O thread.
+pub(crate) trait Courier: Send + Sync {
+    /// Where the engine listens.
+    fn addresses(&self) -> &[String];
+
+    /// A ticket is to be redeemed: reach its issuer.
+    fn redeem(&self, ticket: TicketId);
+
+    /// Something became durable: acknowledgements may go.
+    fn made_durable(&self);
+
+    /// Ends the thread, after a farewell to the peers.
+    fn close(&self);
+}
+
+/// The link to a peer, while it is up.
+pub(crate) trait PeerLink: Send + Sync {
+    /// Something changed that the peer lacks: sends it at once if that can be done without waiting, else leaves it to the I/O thread.
+    fn flush(&self);
+
+    /// Somebody waits until the peer has acknowledged what was written.
+    fn hurry(&self);
+
+    /// The smoothed round trip in µs, once one was measured.
+    fn round_trip(&self) -> Option<u64>;
+}

@@ -1,0 +1,104 @@
+//! Written behind: what changed since the last durable number goes into the ledger in one batch.
+
+use super::Shared;
+use crate::options::Durability;
+use crate::pair_core::PairCore;
+use crate::storage::{ENDPOINT, cell_key};
+use crate::time;
+use spook_ledger::{Batch, Cut, LedgerError, Source, Table};
+use spook_protocol::estp::Stamp;
+use spook_protocol::record::{self, EndpointRecord, PairRecord};
+use std::sync::{Mutex, PoisonError, Weak};
+
+/// Numbers and stamps are reserved this far ahead with every commit, so that writing never waits for the ledger.
+const NUMBERS_AHEAD: u64 = 1 << 20;
+const STAMPS_AHEAD_MS: u64 = 3_000;
+
+/// Where the group commit takes its batches from.
+pub(crate) struct WriteBehind {
+    shared: Weak<Shared>,
+    /// The ceilings of the batch that is being committed.
+    ceilings: Mutex<(u64, Stamp)>,
+}
+
+impl WriteBehind {
+    pub(crate) fn new(shared: Weak<Shared>) -> WriteBehind {
+        WriteBehind { shared, ceilings: Mutex::new((0, Stamp::ZERO)) }
+    }
+}
+
+impl Source for WriteBehind {
+    fn collect(&self, batch: &mut Batch) -> Cut {
+        let Some(shared) = self.shared.upgrade() else { return Cut { upto: 0, more: false } };
+        let mut registry = shared.registry();
+        let after = registry.durable();
+        let cut = registry.ledger_cut();
+        let clock = registry.sequencer().clock();
+        let (number_ceiling, stamp_ceiling) = if shared.is_closing() {
+            (cut.number, clock)
+        } else {
+            (cut.number + NUMBERS_AHEAD, Stamp::new(clock.ms().max(time::now_ms()) + STAMPS_AHEAD_MS, 0))
+        };
+        let endpoint = EndpointRecord { epoch: registry.epoch(), durable: cut.number, number_ceiling, stamp_ceiling };
+        let peers = shared.dirty_peers(&registry, cut.number);
+        drop(registry);
+        let mut buffers = Buffers::default();
+        for pair in cut.pairs {
+            if let Some(core) = shared.pair(pair) {
+                put_pair(batch, &mut buffers, &shared, &core, after);
+            }
+        }
+        for (id, record) in peers {
+            buffers.value.clear();
+            record.put(&mut buffers.value);
+            batch.put(Table::Peers, id.as_bytes(), &buffers.value);
+        }
+        shared.put_dirty_tickets(batch);
+        buffers.value.clear();
+        endpoint.put(&mut buffers.value);
+        batch.put(Table::Meta, ENDPOINT, &buffers.value);
+        *self.ceilings.lock().unwrap_or_else(PoisonError::into_inner) = (number_ceiling, stamp_ceiling);
+        Cut { upto: cut.number, more: false }
+    }
+
+    fn durable(&self, cut: Cut) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        let (number, stamp) = *self.ceilings.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.made_durable(cut.upto, number, stamp);
+    }
+
+    fn failed(&self, error: LedgerError) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.ledger_failed(error);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Buffers {
+    path: String,
+    key: Vec<u8>,
+    value: Vec<u8>,
+}
+
+fn put_pair(batch: &mut Batch, buffers: &mut Buffers, shared: &Shared, core: &PairCore, after: u64) {
+    let mut state = core.lock();
+    if let Some(half) = state.half_if_awake() {
+        for cell in half.state().after(after) {
+            buffers.path.clear();
+            half.state().write_path(cell, &mut buffers.path);
+            cell_key(&mut buffers.key, core.index, &buffers.path);
+            buffers.value.clear();
+            record::put_cell(&mut buffers.value, half.state(), cell);
+            batch.put(Table::Cells, &buffers.key, &buffers.value);
+        }
+    }
+    let (half, changed) = state.record();
+    let slot = shared.registry().share_of(core.index).map(|share| share.slot);
+    let sync = core.durability == Durability::Sync;
+    let record = PairRecord { index: core.index.0, name: core.name.clone(), sync, changed, slot, half };
+    drop(state);
+    buffers.value.clear();
+    record.put(&mut buffers.value);
+    batch.put(Table::Pairs, core.id.as_bytes(), &buffers.value);
+}
