@@ -4,23 +4,23 @@ use spook::{Lifecycle, LifecycleName, LinkFact, PendingFact, PhaseFact, Reason};
 use std::ffi::c_char;
 
 /// No peer has opened the Pair yet.
-pub const SPOOK_CREATED: u32 = 1;
+pub const SPOOK_LIFECYCLE_CREATED: u32 = 1;
 /// Linked, with nothing unsettled.
-pub const SPOOK_ENTANGLED: u32 = 2;
+pub const SPOOK_LIFECYCLE_ENTANGLED: u32 = 2;
 /// This side has unsettled candidates.
-pub const SPOOK_SUPERPOSED_LOCAL: u32 = 3;
+pub const SPOOK_LIFECYCLE_SUPERPOSED_LOCAL: u32 = 3;
 /// The peer has unsettled candidates.
-pub const SPOOK_SUPERPOSED_REMOTE: u32 = 4;
+pub const SPOOK_LIFECYCLE_SUPERPOSED_REMOTE: u32 = 4;
 /// Both sides have unsettled candidates.
-pub const SPOOK_SUPERPOSED_DUAL: u32 = 5;
+pub const SPOOK_LIFECYCLE_SUPERPOSED_DUAL: u32 = 5;
 /// A collapse goes on.
-pub const SPOOK_COLLAPSING: u32 = 6;
+pub const SPOOK_LIFECYCLE_COLLAPSING: u32 = 6;
 /// The link is down.
-pub const SPOOK_DECOHERED: u32 = 7;
+pub const SPOOK_LIFECYCLE_DECOHERED: u32 = 7;
 /// A promise was found broken; only a repair leads on.
-pub const SPOOK_FAILED: u32 = 8;
+pub const SPOOK_LIFECYCLE_FAILED: u32 = 8;
 /// Closed for good.
-pub const SPOOK_CLOSED: u32 = 9;
+pub const SPOOK_LIFECYCLE_CLOSED: u32 = 9;
 
 /// Not decohered.
 pub const SPOOK_REASON_NONE: u32 = 0;
@@ -39,15 +39,15 @@ pub const SPOOK_REASON_RESTARTED: u32 = 5;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct spook_lifecycle {
-    /// SPOOK_CREATED to SPOOK_CLOSED: the facts in one word.
+    /// SPOOK_LIFECYCLE_CREATED to SPOOK_LIFECYCLE_CLOSED: the facts in one word.
     pub name: u32,
-    /// The link: SPOOK_CREATED, SPOOK_ENTANGLED, SPOOK_DECOHERED or SPOOK_CLOSED.
+    /// The link: SPOOK_LIFECYCLE_CREATED, SPOOK_LIFECYCLE_ENTANGLED, SPOOK_LIFECYCLE_DECOHERED or SPOOK_LIFECYCLE_CLOSED.
     pub link: u32,
     /// Why the link is down, SPOOK_REASON_*.
     pub reason: u32,
-    /// Who has unsettled candidates: SPOOK_SUPERPOSED_LOCAL, _REMOTE, _DUAL, or 0 for nobody.
+    /// Who has unsettled candidates: SPOOK_LIFECYCLE_SUPERPOSED_LOCAL, _REMOTE, _DUAL, or 0 for nobody.
     pub pending: u32,
-    /// What goes on: SPOOK_COLLAPSING, SPOOK_FAILED, or 0 for nothing.
+    /// What goes on: SPOOK_LIFECYCLE_COLLAPSING, SPOOK_LIFECYCLE_FAILED, or 0 for nothing.
     pub phase: u32,
 }
 
@@ -58,21 +58,21 @@ impl spook_lifecycle {
 impl From<Lifecycle> for spook_lifecycle {
     fn from(lifecycle: Lifecycle) -> spook_lifecycle {
         let (link, reason) = match lifecycle.link {
-            LinkFact::Created => (SPOOK_CREATED, SPOOK_REASON_NONE),
-            LinkFact::Entangled => (SPOOK_ENTANGLED, SPOOK_REASON_NONE),
-            LinkFact::Decohered(reason) => (SPOOK_DECOHERED, reason_number(reason)),
-            LinkFact::Closed => (SPOOK_CLOSED, SPOOK_REASON_NONE),
+            LinkFact::Created => (SPOOK_LIFECYCLE_CREATED, SPOOK_REASON_NONE),
+            LinkFact::Entangled => (SPOOK_LIFECYCLE_ENTANGLED, SPOOK_REASON_NONE),
+            LinkFact::Decohered(reason) => (SPOOK_LIFECYCLE_DECOHERED, reason_number(reason)),
+            LinkFact::Closed => (SPOOK_LIFECYCLE_CLOSED, SPOOK_REASON_NONE),
         };
         let pending = match lifecycle.pending {
             PendingFact::Clean => 0,
-            PendingFact::Local => SPOOK_SUPERPOSED_LOCAL,
-            PendingFact::Remote => SPOOK_SUPERPOSED_REMOTE,
-            PendingFact::Dual => SPOOK_SUPERPOSED_DUAL,
+            PendingFact::Local => SPOOK_LIFECYCLE_SUPERPOSED_LOCAL,
+            PendingFact::Remote => SPOOK_LIFECYCLE_SUPERPOSED_REMOTE,
+            PendingFact::Dual => SPOOK_LIFECYCLE_SUPERPOSED_DUAL,
         };
         let phase = match lifecycle.phase {
             PhaseFact::Idle => 0,
-            PhaseFact::Collapsing => SPOOK_COLLAPSING,
-            PhaseFact::Failed => SPOOK_FAILED,
+            PhaseFact::Collapsing => SPOOK_LIFECYCLE_COLLAPSING,
+            PhaseFact::Failed => SPOOK_LIFECYCLE_FAILED,
         };
         spook_lifecycle { name: name_number(lifecycle.name()), link, reason, pending, phase }
     }
@@ -90,15 +90,15 @@ fn reason_number(reason: Reason) -> u32 {
 
 fn name_number(name: LifecycleName) -> u32 {
     match name {
-        LifecycleName::Created => SPOOK_CREATED,
-        LifecycleName::Entangled => SPOOK_ENTANGLED,
-        LifecycleName::SuperposedLocal => SPOOK_SUPERPOSED_LOCAL,
-        LifecycleName::SuperposedRemote => SPOOK_SUPERPOSED_REMOTE,
-        LifecycleName::SuperposedDual => SPOOK_SUPERPOSED_DUAL,
-        LifecycleName::Collapsing => SPOOK_COLLAPSING,
-        LifecycleName::Decohered => SPOOK_DECOHERED,
-        LifecycleName::Failed => SPOOK_FAILED,
-        LifecycleName::Closed => SPOOK_CLOSED,
+        LifecycleName::Created => SPOOK_LIFECYCLE_CREATED,
+        LifecycleName::Entangled => SPOOK_LIFECYCLE_ENTANGLED,
+        LifecycleName::SuperposedLocal => SPOOK_LIFECYCLE_SUPERPOSED_LOCAL,
+        LifecycleName::SuperposedRemote => SPOOK_LIFECYCLE_SUPERPOSED_REMOTE,
+        LifecycleName::SuperposedDual => SPOOK_LIFECYCLE_SUPERPOSED_DUAL,
+        LifecycleName::Collapsing => SPOOK_LIFECYCLE_COLLAPSING,
+        LifecycleName::Decohered => SPOOK_LIFECYCLE_DECOHERED,
+        LifecycleName::Failed => SPOOK_LIFECYCLE_FAILED,
+        LifecycleName::Closed => SPOOK_LIFECYCLE_CLOSED,
     }
 }
 
@@ -111,15 +111,15 @@ fn name_number(name: LifecycleName) -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn spook_lifecycle_name(name: u32) -> *const c_char {
     let text = match name {
-        SPOOK_CREATED => c"Created",
-        SPOOK_ENTANGLED => c"Entangled",
-        SPOOK_SUPERPOSED_LOCAL => c"Superposed(local)",
-        SPOOK_SUPERPOSED_REMOTE => c"Superposed(remote)",
-        SPOOK_SUPERPOSED_DUAL => c"Superposed(dual)",
-        SPOOK_COLLAPSING => c"Collapsing",
-        SPOOK_DECOHERED => c"Decohered",
-        SPOOK_FAILED => c"Failed",
-        SPOOK_CLOSED => c"Closed",
+        SPOOK_LIFECYCLE_CREATED => c"Created",
+        SPOOK_LIFECYCLE_ENTANGLED => c"Entangled",
+        SPOOK_LIFECYCLE_SUPERPOSED_LOCAL => c"Superposed(local)",
+        SPOOK_LIFECYCLE_SUPERPOSED_REMOTE => c"Superposed(remote)",
+        SPOOK_LIFECYCLE_SUPERPOSED_DUAL => c"Superposed(dual)",
+        SPOOK_LIFECYCLE_COLLAPSING => c"Collapsing",
+        SPOOK_LIFECYCLE_DECOHERED => c"Decohered",
+        SPOOK_LIFECYCLE_FAILED => c"Failed",
+        SPOOK_LIFECYCLE_CLOSED => c"Closed",
         _ => c"unknown",
     };
     text.as_ptr()

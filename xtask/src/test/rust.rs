@@ -21,8 +21,7 @@ fn generated(context: &Context) -> Outcome {
         Ok(stale) => {
             let mut outcome = Outcome::default();
             for (path, _) in stale {
-                let reason = "is not what ffi/errors.toml gives; run `cargo xtask generate`";
-                outcome.add(Outcome::fail(path, reason));
+                outcome.add(Outcome::fail(path, generate::STALE));
             }
             outcome
         }
