@@ -1,7 +1,7 @@
 //! The list of commands and their help.
 
 use crate::arguments::{Arguments, Done, nearest};
-use crate::{bench, doctor, generate, install, setup, test, tidy};
+use crate::{bench, demo, doctor, generate, install, setup, test, tidy};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -14,6 +14,7 @@ struct Command {
 }
 
 const COMMANDS: &[Command] = &[
+    Command { name: "demo", summary: "two programs, two languages, one shared state, step by step", help: demo::HELP, run: demo::command },
     Command { name: "test", summary: "run every test", help: test::HELP, run: test::command },
     Command { name: "tidy", summary: "check the rules of style and structure", help: tidy::HELP, run: tidy::command },
     Command {

@@ -14,6 +14,7 @@
 mod arguments;
 mod bench;
 mod commands;
+mod demo;
 mod doctor;
 mod errors;
 mod folders;
