@@ -6,12 +6,16 @@ use super::host::{Host, Progress};
 use super::outgoing::Outgoing;
 use super::resume::Start;
 use crate::error::Code;
-use crate::estp::delta::{Baseline, DeltaError, Ends, ReadDictionary, decode};
+use crate::estp::delta::{Baseline, DeltaError, Ends, ReadDictionary, decode, skip};
 use crate::estp::half::Violation;
 use crate::etcp::{TicketId, TicketSecret};
 use crate::limits;
 use crate::wire::{Malformed, Reader};
+use std::collections::BTreeSet;
 use std::fmt;
+
+/// How many slots of Pairs that are not shared here a peer may send.
+const REFUSALS: usize = 4096;
 
 /// Why a link ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,8 +77,19 @@ pub struct Incoming {
     told: Progress,
     /// The last own number that may have been told on an earlier link.
     last: u64,
-    staged: Option<(u64, Vec<u8>)>,
+    staged: Option<Staged>,
+    /// Slots of Pairs that are not shared here, as the peer was told.
+    refused: BTreeSet<u64>,
     rekey: bool,
+}
+
+/// A delta that comes in parts.
+#[derive(Debug)]
+struct Staged {
+    slot: u64,
+    body: Vec<u8>,
+    /// Nothing is kept of a Pair that is not shared here.
+    is_shared: bool,
 }
 
 /// What the frames of one message may touch besides the direction itself.
@@ -100,6 +115,7 @@ impl Incoming {
             told,
             last: start.last,
             staged: None,
+            refused: BTreeSet::new(),
             rekey: false,
         }
     }
@@ -151,8 +167,14 @@ impl Incoming {
             reader.bytes(length)?
         };
         let Incoming { ends, base, dictionary, .. } = self;
-        let applied = around.host.apply(slot, |half| decode(body, half, slot, *ends, base, Some(dictionary)).map_err(Fault::from));
-        self.conclude(slot, applied, around)?;
+        let applied = around.host.apply(slot, |half| decode(body, half, slot, *ends, base, Some(&mut *dictionary)).map_err(Fault::from));
+        match applied {
+            Some(applied) => drop(applied?),
+            None => {
+                skip(body, *ends, base, dictionary)?;
+                self.refuse(slot, around)?;
+            }
+        }
         if tag & MARK_IS_LAST != 0 {
             if self.base.number < self.mark {
                 return Err(Malformed("mark").into());
@@ -170,38 +192,45 @@ impl Incoming {
         let slot = reader.varint()?;
         let length = reader.length(usize::MAX)?;
         let bytes = reader.bytes(length)?;
-        if self.staged.is_none() && around.host.with_half(slot, |_| ()).is_none() {
-            return self.conclude(slot, None, around);
-        }
-        let (staged_slot, staged) = self.staged.get_or_insert_with(|| (slot, Vec::new()));
-        if *staged_slot != slot {
+        let staged = match &mut self.staged {
+            Some(staged) => staged,
+            None => {
+                let is_shared = around.host.with_half(slot, |_| ()).is_some();
+                self.staged.insert(Staged { slot, body: Vec::new(), is_shared })
+            }
+        };
+        if staged.slot != slot {
             return Err(Malformed("part of another delta").into());
         }
-        if staged.len() + bytes.len() > limits::STAGED_BYTES {
+        if staged.body.len() + bytes.len() > limits::STAGED_BYTES {
             return Err(Fault::Peer(format!("a delta of more than {} bytes", limits::STAGED_BYTES)));
         }
-        staged.extend_from_slice(bytes);
+        if staged.is_shared {
+            staged.body.extend_from_slice(bytes);
+        }
         if tag & LAST_PART == 0 {
             return Ok(());
         }
-        let (_, body) = self.staged.take().unwrap_or_default();
         let ends = self.ends;
-        let applied = around.host.apply(slot, |half| decode(&body, half, slot, ends, &mut Baseline::default(), None).map_err(Fault::from));
-        self.conclude(slot, applied, around)?;
+        let whole = self.staged.take().filter(|staged| staged.is_shared);
+        let applied = whole.and_then(|Staged { body, .. }| {
+            around.host.apply(slot, |half| decode(&body, half, slot, ends, &mut Baseline::default(), None).map_err(Fault::from))
+        });
+        match applied {
+            Some(applied) => drop(applied?),
+            None => self.refuse(slot, around)?,
+        }
         around.outgoing.owe_ack(around.now, tag & PROMPT != 0);
         Ok(())
     }
 
-    /// A Pair that this engine does not share is refused, and the link goes on with the others; but the delta could not be read, so that paths and
-    /// stamps it introduced are missing: the link ends and the next one begins without them.
-    fn conclude<H: Host>(&mut self, slot: u64, applied: Option<Result<usize, Fault>>, around: &mut Around<'_, H>) -> Result<(), Fault> {
-        match applied {
-            Some(applied) => applied.map(drop),
-            None => {
-                let told = around.outgoing.control(Frame::RefuseSlot(slot, Code::Refused));
-                if told { Err(Fault::Closed(Code::Refused, format!("the Pair in slot {slot} is not shared here"))) } else { Err(flood()) }
-            }
+    /// A Pair that this engine does not share is refused, once, and the link goes on with the others.
+    fn refuse<H: Host>(&mut self, slot: u64, around: &mut Around<'_, H>) -> Result<(), Fault> {
+        if self.refused.len() == REFUSALS {
+            return Err(flood());
         }
+        let told = !self.refused.insert(slot) || around.outgoing.control(Frame::RefuseSlot(slot, Code::Refused));
+        if told { Ok(()) } else { Err(flood()) }
     }
 
     fn advance_mark(&mut self, reader: &mut Reader<'_>) -> Result<(), Fault> {
@@ -238,7 +267,10 @@ impl Incoming {
             Frame::Offer(offer) => {
                 let slot = offer.slot;
                 Some(match around.host.offered(offer) {
-                    Ok(()) => Frame::Accept(slot),
+                    Ok(()) => {
+                        self.refused.remove(&slot);
+                        Frame::Accept(slot)
+                    }
                     Err(code) => Frame::RefuseSlot(slot, code),
                 })
             }

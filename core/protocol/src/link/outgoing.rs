@@ -143,6 +143,7 @@ impl Outgoing {
     /// A Pair has to be sent from its beginning: it is new to the peer.
     pub fn send_whole(&mut self, slot: u64) {
         self.sent.insert(slot, 0);
+        self.dictionary.forget(slot);
         if !self.waits(slot) && !self.queue.contains(&slot) {
             self.queue.push(slot);
         }
@@ -153,6 +154,7 @@ impl Outgoing {
         // One answer less to a peer that has filled the queue.
         self.control.truncate(CONTROL_FRAMES - 1);
         self.control.push_back(frame);
+        self.ack_due = None;
         self.closing = true;
     }
 

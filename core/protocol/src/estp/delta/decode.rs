@@ -2,7 +2,7 @@
 
 use super::dictionary::ReadDictionary;
 use super::head::{Naming, read_author, read_step};
-use super::{Baseline, Delta, Ends, Incoming};
+use super::{Baseline, Delta, Ends, Incoming, WireBirth};
 use crate::estp::dot::{Author, AuthorIndex};
 use crate::estp::half::HalfPair;
 use crate::estp::state::{Birth, CellIndex, Version};
@@ -67,6 +67,46 @@ pub fn decode(
     Ok(delta)
 }
 
+/// Reads past a delta for a Pair that is not shared here, so that the baseline and the dictionary stay those of the sender.
+///
+/// # Errors
+/// [`DeltaError::Malformed`].
+pub fn skip(bytes: &[u8], ends: Ends, base: &mut Baseline, dictionary: &mut ReadDictionary) -> Result<(), DeltaError> {
+    let mut reader = Reader::new(bytes);
+    while !reader.is_empty() {
+        let head = reader.byte()?;
+        read_step(&mut reader, base, head, &ends)?;
+        let naming = Naming::from_head(head);
+        if naming == Naming::Path {
+            reader.varint()?;
+            reader.text(limits::PATH_BYTES)?;
+        }
+        if naming == Naming::Dictionary {
+            reader.varint()?;
+        } else {
+            read_birth(&mut reader, naming, base, &ends)?;
+            dictionary.pass();
+        }
+        read_payload(&mut reader, Kind::from_bits(head & 15)?)?;
+    }
+    Ok(())
+}
+
+/// Moves the baseline on to the birth that comes next.
+fn read_birth(reader: &mut Reader<'_>, naming: Naming, base: &mut Baseline, ends: &Ends) -> Result<(), Malformed> {
+    if naming == Naming::SameBirth {
+        let step = reader.signed()?;
+        let place = i64::from(base.birth.place).checked_add(step).and_then(|place| u32::try_from(place).ok());
+        base.birth.place = place.ok_or(Malformed("birth"))?;
+        return Ok(());
+    }
+    base.birth.number = base.birth.number.wrapping_add(reader.signed()? as u64);
+    let coded = reader.varint()?;
+    base.birth.author = if coded & 1 == 0 { None } else { read_author(reader, ends)? };
+    base.birth.place = u32::try_from(coded >> 1).map_err(|_| Malformed("birth"))?;
+    Ok(())
+}
+
 struct Decoder<'d> {
     half: &'d mut HalfPair,
     slot: u64,
@@ -123,13 +163,8 @@ impl Decoder<'_> {
     }
 
     fn birth(&mut self, reader: &mut Reader<'_>, naming: Naming) -> Result<Birth, DeltaError> {
-        if naming != Naming::SameBirth {
-            let coded = reader.varint()?;
-            let author = if coded & 1 == 0 { None } else { read_author(reader, &self.ends)? };
-            self.base.birth = (author, coded >> 1);
-        }
-        let (author, number) = self.base.birth;
-        let place = u32::try_from(reader.varint()?).map_err(|_| Malformed("birth"))?;
+        read_birth(reader, naming, self.base, &self.ends)?;
+        let WireBirth { author, number, place } = self.base.birth;
         Ok(Birth { author: self.author(author)?, number, place })
     }
 

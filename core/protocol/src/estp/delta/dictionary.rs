@@ -13,6 +13,7 @@ pub const ENTRIES: usize = 1 << 16;
 #[derive(Debug, Default)]
 pub struct WriteDictionary {
     numbers: HashMap<(u64, CellIndex), u32, FixedState>,
+    next: usize,
 }
 
 impl WriteDictionary {
@@ -23,48 +24,62 @@ impl WriteDictionary {
 
     /// The cell is used for the first time: it gets the next number, if there is one left.
     pub fn enter(&mut self, slot: u64, cell: CellIndex) {
-        let next = self.numbers.len();
-        if next < ENTRIES {
-            self.numbers.insert((slot, cell), next as u32);
+        if self.next < ENTRIES {
+            self.numbers.insert((slot, cell), self.next as u32);
+            self.next += 1;
         }
     }
 
     /// How many numbers are taken.
     pub fn len(&self) -> usize {
-        self.numbers.len()
+        self.next
     }
 
     /// Whether no number is taken.
     pub fn is_empty(&self) -> bool {
-        self.numbers.is_empty()
+        self.next == 0
     }
 
     /// Takes back the numbers from `len` on: what used them was not sent after all.
     pub fn truncate(&mut self, len: usize) {
-        if len >= self.numbers.len() {
-            return;
+        if len < self.next {
+            self.numbers.retain(|_, number| (*number as usize) < len);
+            self.next = len;
         }
-        self.numbers.retain(|_, number| (*number as usize) < len);
+    }
+
+    /// Uses the numbers of a Pair no more: the receiver may not have known it when they were given.
+    pub fn forget(&mut self, slot: u64) {
+        self.numbers.retain(|(owner, _), _| *owner != slot);
     }
 }
 
 /// The receiver's side: from number to cell.
 #[derive(Debug, Default)]
 pub struct ReadDictionary {
-    cells: Vec<(u64, CellIndex)>,
+    cells: Vec<Option<(u64, CellIndex)>>,
 }
 
 impl ReadDictionary {
     /// The cell behind a number, if it belongs to the Pair in `slot`.
     pub fn cell(&self, slot: u64, number: u64) -> Option<CellIndex> {
-        let &(owner, cell) = self.cells.get(usize::try_from(number).ok()?)?;
+        let &(owner, cell) = self.cells.get(usize::try_from(number).ok()?)?.as_ref()?;
         (owner == slot).then_some(cell)
     }
 
     /// The next number names this cell.
     pub fn enter(&mut self, slot: u64, cell: CellIndex) {
+        self.push(Some((slot, cell)));
+    }
+
+    /// The next number names a cell of a Pair that is not shared here.
+    pub fn pass(&mut self) {
+        self.push(None);
+    }
+
+    fn push(&mut self, entry: Option<(u64, CellIndex)>) {
         if self.cells.len() < ENTRIES {
-            self.cells.push((slot, cell));
+            self.cells.push(entry);
         }
     }
 }

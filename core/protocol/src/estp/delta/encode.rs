@@ -6,7 +6,7 @@ use super::{Baseline, CandidateHead, Ends, WireBirth};
 use crate::estp::dot::Lost;
 use crate::estp::half::HalfPair;
 use crate::estp::state::{Birth, CellIndex, Version};
-use crate::wire::{kind_of, put_payload, put_varint};
+use crate::wire::{kind_of, put_payload, put_signed, put_varint};
 
 /// Which cells go into a delta.
 #[derive(Clone, Copy, Debug)]
@@ -107,21 +107,20 @@ fn put_name(
     }
     let birth = wire_birth(half, half.state().birth(cell), encoder.ends);
     if is_known(birth, encoder.ends, cut) {
-        let same = encoder.base.birth == (birth.author, birth.number);
-        encoder.base.birth = (birth.author, birth.number);
-        if same {
-            put_varint(out, birth.place.into());
+        let WireBirth { author, number, place } = std::mem::replace(&mut encoder.base.birth, birth);
+        if (author, number) == (birth.author, birth.number) {
+            put_signed(out, i64::from(birth.place) - i64::from(place));
             return Naming::SameBirth;
         }
-        put_birth(out, birth, encoder.ends);
+        put_birth(out, number, birth, encoder.ends);
         return Naming::Birth;
     }
     texts.next.clear();
     half.state().write_path(cell, &mut texts.next);
     put_text(out, &texts.last, &texts.next);
     std::mem::swap(&mut texts.last, &mut texts.next);
-    put_birth(out, birth, encoder.ends);
-    encoder.base.birth = (birth.author, birth.number);
+    let before = std::mem::replace(&mut encoder.base.birth, birth);
+    put_birth(out, before.number, birth, encoder.ends);
     Naming::Path
 }
 
@@ -136,15 +135,13 @@ fn is_known(birth: WireBirth, ends: Ends, cut: Cut) -> bool {
     }
 }
 
-fn put_birth(out: &mut Vec<u8>, birth: WireBirth, ends: Ends) {
-    match birth.author {
-        None => put_varint(out, birth.number << 1),
-        Some(_) => {
-            put_varint(out, birth.number << 1 | 1);
-            put_author(out, birth.author, &ends);
-        }
+/// The number as a difference from that of the last birth, then the place, whose lowest bit says whether an author follows.
+fn put_birth(out: &mut Vec<u8>, before: u64, birth: WireBirth, ends: Ends) {
+    put_signed(out, birth.number.wrapping_sub(before) as i64);
+    put_varint(out, u64::from(birth.place) << 1 | u64::from(birth.author.is_some()));
+    if birth.author.is_some() {
+        put_author(out, birth.author, &ends);
     }
-    put_varint(out, birth.place.into());
 }
 
 /// A path: how many bytes it shares with the last one written out, and the rest.

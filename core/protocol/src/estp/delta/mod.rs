@@ -10,7 +10,7 @@ mod head;
 #[cfg(test)]
 mod tests;
 
-pub use decode::{DeltaError, decode};
+pub use decode::{DeltaError, decode, skip};
 pub use dictionary::{ReadDictionary, WriteDictionary};
 pub use encode::{Cut, Encoder, encode};
 
@@ -56,8 +56,8 @@ pub struct Baseline {
     pub stamp: Stamp,
     /// Author of the last candidate; `None` is the sender in its current epoch.
     pub author: Option<Author>,
-    /// Birth of the last cell named by birth: author and number.
-    pub birth: (Option<Author>, u64),
+    /// Birth of the last cell named by birth.
+    pub birth: WireBirth,
     /// Up to which of the receiver's numbers the sender had seen the last candidate's context.
     pub context: u64,
 }
@@ -82,10 +82,13 @@ impl Ends {
     }
 }
 
-/// Names a birth with its author written out, as it travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct WireBirth {
-    author: Option<Author>,
-    number: u64,
-    place: u32,
+/// A birth with its author written out, as it travels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WireBirth {
+    /// Author of the candidate; `None` is the sender in its current epoch.
+    pub author: Option<Author>,
+    /// Number of the candidate.
+    pub number: u64,
+    /// The cell's place among the cells of that candidate.
+    pub place: u32,
 }

@@ -199,6 +199,11 @@ impl HalfPair {
         self.joined
     }
 
+    /// The number of the last change, the peer's joining included: where the Pair stands in a list of Pairs by change.
+    pub fn last_change(&self) -> u64 {
+        self.state.last_arrival().max(self.joined)
+    }
+
     /// The peer joined at this number, taken after the Pair was shared and stored with it before the Pair is offered.
     pub fn joined_at(&mut self, number: u64) {
         self.joined = number;

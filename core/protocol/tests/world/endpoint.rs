@@ -1,0 +1,258 @@
+//! One endpoint: what it runs with, what its ledger holds, and how the one becomes the other.
+
+use super::image::{Batch, Image};
+use spook_protocol::estp::feed::Sequencer;
+use spook_protocol::estp::lifecycle::Reason;
+use spook_protocol::estp::{Author, Clock, HalfPair, Operation, Stamp};
+use spook_protocol::etcp::{Identity, PairId, PublicKeys, Ticket, TicketId};
+use spook_protocol::id::EndpointId;
+use spook_protocol::link::{Held, Lost, Options, Progress};
+use spook_protocol::record::{PairRecord, PeerRecord, TicketRecord, put_cell};
+use spook_protocol::registry::{PairIndex, PeerIndex, Registry, Share};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What endpoints of a world have in common.
+#[derive(Clone, Copy)]
+pub struct Config {
+    /// How far ahead numbers are reserved with each commit, and how many ms of stamps.
+    pub numbers_ahead: u64,
+    pub stamps_ahead: u64,
+    pub options: Options,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config { numbers_ahead: 1 << 20, stamps_ahead: 1 << 30, options: Options::default() }
+    }
+}
+
+pub struct Endpoint {
+    pub index: u8,
+    pub identity: Identity,
+    pub config: Config,
+    pub image: Image,
+    pub running: Running,
+    pub tickets: BTreeMap<[u8; 8], ([u8; 16], TicketRecord)>,
+    /// Tickets of others that the program wants to use; it remembers them whatever happens here.
+    pub redeeming: Vec<Ticket>,
+    /// Tickets that were refused, with the code's name.
+    pub refused: Vec<(TicketId, &'static str)>,
+    /// Pairs that the program does not share any more, whatever happens here.
+    pub declined: BTreeSet<PairId>,
+    /// How far the wall clock is off, ms.
+    pub skew: u64,
+    pub batch: Option<Batch>,
+    /// The ledger got further and the links were not told yet.
+    pub durable_news: bool,
+    created: u8,
+}
+
+/// What is gone when the endpoint stops.
+pub struct Running {
+    pub registry: Registry,
+    pub halves: Vec<HalfPair>,
+    pub keys: Vec<PublicKeys>,
+    /// Timestamps of hellos, received and sent, by peer.
+    pub hellos: Vec<(u64, u64)>,
+}
+
+impl Running {
+    pub fn half(&self, pair: PairIndex) -> &HalfPair {
+        &self.halves[pair.0 as usize]
+    }
+
+    pub fn settle(&mut self, pairs: &[PairIndex]) {
+        for &pair in pairs {
+            let horizon = self.registry.horizon(pair);
+            self.halves[pair.0 as usize].settle(horizon);
+        }
+    }
+
+    /// The peer, entered if it is new.
+    pub fn meet(&mut self, keys: PublicKeys) -> PeerIndex {
+        let id = keys.endpoint_id();
+        self.registry.find_peer(id).unwrap_or_else(|| {
+            self.keys.push(keys);
+            self.hellos.push((0, 0));
+            self.registry.add_peer(id, Held::default(), Lost::default(), Progress::default())
+        })
+    }
+
+    pub fn linked(&mut self, peer: PeerIndex, up: bool) {
+        let pairs: Vec<PairIndex> = self.registry.shared_with(peer).collect();
+        for pair in pairs {
+            let half = &mut self.halves[pair.0 as usize];
+            if up { half.link_up() } else { half.link_down(Reason::LinkLost) }
+        }
+    }
+}
+
+impl Endpoint {
+    pub fn new(index: u8, config: Config) -> Endpoint {
+        let identity = Identity::generate([index + 1; 32]);
+        let image = Image::new(0x1000 + u32::from(index));
+        let running = restore(&image, identity.endpoint_id());
+        let (tickets, redeeming, refused) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Endpoint {
+            index,
+            identity,
+            config,
+            image,
+            running,
+            tickets,
+            redeeming,
+            refused,
+            declined: BTreeSet::new(),
+            skew: 0,
+            batch: None,
+            durable_news: false,
+            created: 0,
+        }
+    }
+
+    pub fn me(&self) -> Author {
+        Author { endpoint: self.identity.endpoint_id(), epoch: self.running.registry.epoch() }
+    }
+
+    pub fn wall_ms(&self, now: u64) -> u64 {
+        1_700_000_000_000 + now / 1000 + self.skew
+    }
+
+    pub fn create_pair(&mut self, _name: &str) -> PairId {
+        self.created += 1;
+        let id = PairId::generate([self.index * 16 + self.created; 32]);
+        let registry = &mut self.running.registry;
+        let last = registry.sequencer().last();
+        let pair = registry.add_pair(id, last, true);
+        self.running.halves.push(HalfPair::new(self.me(), None, 0));
+        self.running.registry.arrive(pair, Stamp::ZERO);
+        id
+    }
+
+    /// Writes; returns whether the write was taken.
+    pub fn write(&mut self, pair: PairIndex, operations: &[Operation<'_>], now: u64) -> bool {
+        let wall = self.wall_ms(now);
+        let Running { registry, halves, .. } = &mut self.running;
+        let written = halves[pair.0 as usize].write(operations, || registry.issue(pair, wall)).is_ok();
+        self.running.settle(&[pair]);
+        written
+    }
+
+    /// Takes what the ledger lacks. What is written from now on is not in it.
+    pub fn begin_commit(&mut self) {
+        if self.batch.is_some() {
+            return;
+        }
+        let Running { registry, halves, keys, hellos, .. } = &mut self.running;
+        let after = registry.durable();
+        let cut = registry.ledger_cut();
+        let clock = registry.sequencer().clock();
+        let mut batch = Batch {
+            number: cut.number,
+            stamp_ceiling: Stamp::new(clock.ms() + self.config.stamps_ahead, 0),
+            number_ceiling: cut.number + self.config.numbers_ahead,
+            epoch: registry.epoch(),
+            pairs: Vec::new(),
+            cells: Vec::new(),
+            peers: Vec::new(),
+            tickets: self.tickets.clone(),
+        };
+        for pair in cut.pairs {
+            let half = &halves[pair.0 as usize];
+            for cell in half.state().after(after) {
+                let (mut path, mut bytes) = (String::new(), Vec::new());
+                half.state().write_path(cell, &mut path);
+                put_cell(&mut bytes, half.state(), cell);
+                batch.cells.push(((pair.0, path), bytes));
+            }
+            let slot = registry.share_of(pair).map(|share| share.slot);
+            let record = PairRecord {
+                index: pair.0,
+                name: "pair".to_owned(),
+                sync: false,
+                changed: half.last_change(),
+                slot,
+                half: half.record(),
+            };
+            let mut bytes = Vec::new();
+            record.put(&mut bytes);
+            batch.pairs.push((*registry.pair_id(pair).as_bytes(), bytes));
+        }
+        for peer in registry.peers() {
+            let record = PeerRecord {
+                keys: keys[peer.0 as usize],
+                addresses: vec![],
+                held: registry.held_at(peer, cut.number),
+                lost: registry.lost(peer),
+                progress: registry.peer_progress(peer),
+                heard_hello: hellos[peer.0 as usize].0,
+                sent_hello: hellos[peer.0 as usize].1,
+            };
+            let mut bytes = Vec::new();
+            record.put(&mut bytes);
+            batch.peers.push((*registry.peer_id(peer).as_bytes(), bytes));
+        }
+        self.batch = Some(batch);
+    }
+
+    /// The batch is durable. Returns whether it brought the ledger further.
+    pub fn end_commit(&mut self) -> bool {
+        let Some(batch) = self.batch.take() else { return false };
+        let (number, number_ceiling, stamp_ceiling) = (batch.number, batch.number_ceiling, batch.stamp_ceiling);
+        self.image.apply(batch);
+        let registry = &mut self.running.registry;
+        let further = number > registry.durable() || !registry.sequencer().may_leave();
+        let pairs = registry.made_durable(number);
+        registry.sequencer().raise_ceilings(number_ceiling, stamp_ceiling);
+        self.running.settle(&pairs);
+        self.durable_news = true;
+        let image = &self.image;
+        self.redeeming.retain(|ticket| image.pair(ticket.pair).is_none_or(|pair| pair.slot.is_none()));
+        further
+    }
+
+    /// Everything is gone but the ledger; and the endpoint starts again.
+    pub fn crash(&mut self) {
+        self.batch = None;
+        self.durable_news = false;
+        self.tickets = self.image.tickets.clone();
+        self.running = restore(&self.image, self.identity.endpoint_id());
+    }
+}
+
+fn restore(image: &Image, me: EndpointId) -> Running {
+    let record = image.endpoint;
+    let sequencer = Sequencer::after(record.number_ceiling, Clock::after(record.stamp_ceiling));
+    let mut registry = Registry::new(me, record.epoch, sequencer, record.durable);
+    registry.sequencer().raise_ceilings(record.number_ceiling, record.stamp_ceiling);
+    let gap = Lost { from: record.durable, to: record.number_ceiling };
+    let (mut keys, mut hellos) = (Vec::new(), Vec::new());
+    for (id, peer) in image.read_peers() {
+        registry.add_peer(id, peer.held, peer.lost.and(gap), peer.progress);
+        keys.push(peer.keys);
+        hellos.push((peer.heard_hello, peer.sent_hello));
+    }
+    let author = Author { endpoint: me, epoch: record.epoch };
+    let mut halves = Vec::new();
+    let mut by_change = Vec::new();
+    for (id, pair) in image.read_pairs() {
+        let index = registry.add_pair_unlisted(id);
+        assert_eq!(index.0, pair.index, "a Pair is missing in the ledger");
+        let peer = pair.half.peer;
+        let mut half = HalfPair::restore(author, pair.half, 0);
+        for (path, cell) in image.read_cells(pair.index) {
+            half.restore_cell(&path, cell.version, cell.arrival, &cell.births).unwrap();
+        }
+        by_change.push((pair.changed, index, peer.zip(pair.slot)));
+        halves.push(half);
+    }
+    by_change.sort();
+    for (changed, index, share) in by_change {
+        registry.list_in_ledger(index, changed);
+        if let Some((peer, slot)) = share {
+            let peer = registry.find_peer(peer).expect("a Pair's peer is in the ledger");
+            assert!(registry.share(index, Share { peer, slot }, changed));
+        }
+    }
+    Running { registry, halves, keys, hellos }
+}
