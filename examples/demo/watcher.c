@@ -35,7 +35,7 @@ static void print_changes(struct spook_subscription *subscription, const struct 
       return;
     }
     check(code, &error, "next change");
-    if (event.kind == SPOOK_EVENT_CHANGE && memcmp(&event.origin, me, sizeof *me) != 0) {
+    if ((event.kind == SPOOK_EVENT_CHANGED || event.kind == SPOOK_EVENT_DELETED) && memcmp(&event.origin, me, sizeof *me) != 0) {
       struct spook_buf value = {0};
       check(spook_event_json(&event, &value, &error), &error, "value of a change");
       printf("change %llu %.*s %.*s\n", (unsigned long long)event.seq, (int)event.path.len, event.path.data, (int)value.len,
