@@ -8,8 +8,8 @@ pub const PATH_BYTES: usize = 4096;
 pub const DEPTH: usize = 64;
 /// Bytes of one leaf: a string, bytes, or an array with all it holds, as encoded.
 pub const LEAF_BYTES: usize = 64 << 20;
-/// Cells that one candidate may set or remove.
-pub const CANDIDATE_CELLS: usize = 4 << 20;
+/// Cells that one delta may bring; the first one of a Pair brings all that it has.
+pub const DELTA_CELLS: usize = 16 << 20;
 /// Bytes of a delta that is staged until its last part has come.
 pub const STAGED_BYTES: usize = 512 << 20;
 /// Bytes of a Pair's name.

@@ -21,7 +21,7 @@ pub enum DeltaError {
     Stranger,
     /// Its author has changed epochs more often than a half keeps track of.
     TooManyEpochs,
-    /// It has more cells than [`limits::CANDIDATE_CELLS`].
+    /// It has more cells than [`limits::DELTA_CELLS`].
     TooManyCells,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Display for DeltaError {
             DeltaError::UnknownCell => out.write_str("a delta for a cell that was never told of"),
             DeltaError::Stranger => out.write_str("a delta with a candidate of somebody who is no member"),
             DeltaError::TooManyEpochs => out.write_str("a delta of one author epoch too many"),
-            DeltaError::TooManyCells => write!(out, "a delta of more than {} cells", limits::CANDIDATE_CELLS),
+            DeltaError::TooManyCells => write!(out, "a delta of more than {} cells", limits::DELTA_CELLS),
         }
     }
 }
@@ -59,7 +59,7 @@ pub fn decode(
     let mut delta = Delta::default();
     let mut decoder = Decoder { half, slot, ends, base, dictionary, text: String::new() };
     while !reader.is_empty() {
-        if delta.cells.len() == limits::CANDIDATE_CELLS {
+        if delta.cells.len() == limits::DELTA_CELLS {
             return Err(DeltaError::TooManyCells);
         }
         delta.cells.push(decoder.cell(&mut reader)?);
