@@ -1,7 +1,7 @@
 //! `cargo xtask demo`: two programs, two languages, one shared state, from nothing to equal digests after a kill.
 
 mod actor;
-mod build;
+pub mod build;
 
 use crate::arguments::{Arguments, Done};
 use actor::{Actor, Report};
@@ -30,7 +30,7 @@ pub fn command(root: &Path, mut arguments: Arguments) -> Done {
         return Err("the demo reads /proc and stops programs by signals: it runs on Linux".to_owned());
     }
     let begin = Instant::now();
-    let built = build::build(root, release)?;
+    let built = build::everything(root, release)?;
     say(&format!("built and installed in {:.0} s; now the two programs", begin.elapsed().as_secs_f64()));
     let folder = built.folder.join("ledgers");
     let _ = std::fs::remove_dir_all(&folder);

@@ -38,3 +38,8 @@ pub use spook_protocol::estp::lifecycle::{Lifecycle, LinkFact, Name as Lifecycle
 pub use spook_protocol::estp::{Author, Digest, Dot, Stamp};
 pub use spook_protocol::id::{EndpointId, PairId};
 pub use spook_protocol::value::{Object, Value};
+
+/// The README's snippet in Rust is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

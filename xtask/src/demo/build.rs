@@ -12,12 +12,18 @@ pub struct Built {
     sources: PathBuf,
 }
 
-/// Builds everything that is not up to date.
-pub fn build(root: &Path, release: bool) -> Result<Built, String> {
+/// Builds the C library and installs it below the folder of the demo.
+pub fn c_library(root: &Path, release: bool) -> Result<Built, String> {
     let folder = folders::target(root).join("demo");
     let built = Built { prefix: folder.join("prefix"), sources: root.join("examples/demo"), folder };
     step("the C library, installed below a folder", || install::install(root, &built.prefix, release).map(drop))?;
-    step("the C program, by pkg-config", || built.compile())?;
+    Ok(built)
+}
+
+/// Builds everything that is not up to date.
+pub fn everything(root: &Path, release: bool) -> Result<Built, String> {
+    let built = c_library(root, release)?;
+    step("the C program, by pkg-config", || built.compile(&built.sources.join("watcher.c"), &built.folder.join("watcher")))?;
     step("the Python package, in an environment of its own", || built.install_python(root, release))?;
     Ok(built)
 }
@@ -28,7 +34,8 @@ fn step(what: &str, work: impl FnOnce() -> Result<(), String>) -> Result<(), Str
 }
 
 impl Built {
-    fn compile(&self) -> Result<(), String> {
+    /// Compiles a C program against the installed library, as strictly as there are warnings.
+    pub fn compile(&self, source: &Path, program: &Path) -> Result<(), String> {
         let flags = Command::new("pkg-config")
             .args(["--cflags", "--libs", "spook"])
             .env("PKG_CONFIG_PATH", self.prefix.join("lib/pkgconfig"))
@@ -42,11 +49,11 @@ impl Built {
         let mut compiler = Command::new("cc");
         compiler
             .args(["-std=c99", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O2"])
-            .arg(self.sources.join("watcher.c"))
+            .arg(source)
             .args(flags.split_whitespace())
             .arg(format!("-Wl,-rpath,{}", library.display()))
             .arg("-o")
-            .arg(self.folder.join("watcher"));
+            .arg(program);
         run(&mut compiler)
     }
 
@@ -65,10 +72,17 @@ impl Built {
         run(&mut pip)
     }
 
+    /// The command that runs a Python program in the environment.
+    pub fn python(&self, source: &Path) -> Command {
+        let mut command = Command::new(self.folder.join("venv/bin/python"));
+        command.arg(source).current_dir(&self.folder);
+        command
+    }
+
     /// The command that shares the readings.
     pub fn python_program(&self, ledger: &Path, address: &str) -> Command {
-        let mut command = Command::new(self.folder.join("venv/bin/python"));
-        command.arg(self.sources.join("readings.py")).arg(ledger).arg(address).current_dir(&self.folder);
+        let mut command = self.python(&self.sources.join("readings.py"));
+        command.arg(ledger).arg(address);
         command
     }
 

@@ -4,6 +4,7 @@
 //! skipped with the reason, never passed.
 
 mod libtest;
+mod readme;
 mod rust;
 mod step;
 mod wasm;
@@ -32,7 +33,7 @@ const LANGUAGES: [&str; 9] = ["rust", "c", "python", "node", "java", "swift", "d
 
 /// Every step, in order.
 fn all() -> impl Iterator<Item = &'static Step> {
-    [rust::STEPS, wasm::STEPS].into_iter().flatten()
+    [rust::STEPS, wasm::STEPS, readme::STEPS].into_iter().flatten()
 }
 
 /// Runs the command.
