@@ -217,9 +217,11 @@ impl Registry {
         peer.settle_marks(self.durable);
     }
 
-    /// A link begins: the numbers of the peer that count from now on are those of `epoch`.
-    pub fn begin_link(&mut self, peer: PeerIndex, theirs: &Resume) {
-        let peer = &mut self.peers[peer.0 as usize];
+    /// A link begins: the numbers of the peer that count from now on are those of its epoch. Returns the Pairs for which what it said of its
+    /// progress may settle something.
+    pub fn begin_link(&mut self, index: PeerIndex, theirs: &Resume) -> Vec<PairIndex> {
+        let peer = &mut self.peers[index.0 as usize];
+        let before = peer.progress.held;
         peer.marks.clear();
         if peer.held.epoch != theirs.epoch {
             peer.held = Held { epoch: theirs.epoch, number: 0 };
@@ -229,6 +231,7 @@ impl Registry {
         if theirs.held.epoch == self.epoch {
             peer.progress.held = peer.progress.held.max(theirs.held.number);
         }
+        self.unsettled(index, before)
     }
 
     /// What this endpoint says of itself at the beginning of a link.

@@ -28,6 +28,6 @@ fn run_seeds(seeds: std::ops::Range<u64>, steps: usize) {
 fn whatever_happens_they_hold_the_same_in_the_end() {
     match std::env::var("SPOOK_SEED").map(|seed| seed.parse()) {
         Ok(Ok(seed)) => run_seeds(seed..seed + 1, 200),
-        _ => run_seeds(0..1000, 200),
+        _ => run_seeds(0..3000, 200),
     }
 }

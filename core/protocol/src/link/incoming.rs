@@ -134,9 +134,7 @@ impl Incoming {
                 Ok(Kind::Mark) => {
                     self.advance_mark(&mut reader)?;
                     around.host.received_up_to(self.mark);
-                    if tag & PROMPT != 0 {
-                        around.outgoing.owe_ack(around.now, true);
-                    }
+                    self.owe(tag, around);
                 }
                 Ok(Kind::Ack) => self.ack(&mut reader, around)?,
                 Ok(kind) => self.control(Frame::read(kind, &mut reader)?, around)?,
@@ -184,7 +182,7 @@ impl Incoming {
         if tag & (MARK_IS_LAST | MARK_FOLLOWS) != 0 {
             around.host.received_up_to(self.mark);
         }
-        around.outgoing.owe_ack(around.now, tag & PROMPT != 0);
+        self.owe(tag, around);
         Ok(())
     }
 
@@ -220,7 +218,7 @@ impl Incoming {
             Some(applied) => drop(applied?),
             None => self.refuse(slot, around)?,
         }
-        around.outgoing.owe_ack(around.now, tag & PROMPT != 0);
+        self.owe(tag, around);
         Ok(())
     }
 
@@ -231,6 +229,14 @@ impl Incoming {
         }
         let told = !self.refused.insert(slot) || around.outgoing.control(Frame::RefuseSlot(slot, Code::Refused));
         if told { Ok(()) } else { Err(flood()) }
+    }
+
+    fn owe<H: Host>(&self, tag: u8, around: &mut Around<'_, H>) {
+        if tag & PROMPT != 0 {
+            around.outgoing.owe_prompt_ack(around.now, self.mark);
+        } else {
+            around.outgoing.owe_ack(around.now, false);
+        }
     }
 
     fn advance_mark(&mut self, reader: &mut Reader<'_>) -> Result<(), Fault> {

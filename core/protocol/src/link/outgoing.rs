@@ -123,6 +123,11 @@ impl Outgoing {
         room
     }
 
+    /// The mark up to which the peer has somebody waiting for the acknowledgement: it goes as soon as that much is durable.
+    pub fn owe_prompt_ack(&mut self, now: u64, mark: u64) {
+        self.owe_ack(now, mark > self.told.held);
+    }
+
     /// Something that wants an acknowledgement was applied at `now`. `prompt`: the peer has somebody waiting for it.
     pub fn owe_ack(&mut self, now: u64, prompt: bool) {
         self.owes_prompt |= prompt;
@@ -305,12 +310,14 @@ impl Outgoing {
         let from = scratch.len();
         let after = self.sent.get(&slot).copied().unwrap_or(self.start);
         let mut cut = Cut { after, receiver_lost: self.peer_lost, receiver_holds: self.peer_holds };
-        let (base, entries, ends) = (self.base, self.dictionary.len(), self.ends);
+        let (base, entries, ends, marked) = (self.base, self.dictionary.len(), self.ends, self.marked);
         let mut encoder = Encoder { ends, base, dictionary: Some(&mut self.dictionary) };
         let is_free = self.staged.is_none();
         let encoded = host.with_half(slot, |half| {
             if half.joined() > after {
+                // The peer knows nothing of the Pair, not even what it may once have written into it.
                 cut.after = 0;
+                cut.receiver_lost = Lost { from: 0, to: u64::MAX };
             }
             if half.joined() > cut.receiver_holds {
                 cut.receiver_holds = 0;
@@ -318,9 +325,11 @@ impl Outgoing {
             let count = encode(&mut encoder, half, slot, cut, scratch);
             let is_large = scratch.len() - from > WHOLE_DELTA;
             let body = (is_large && is_free).then(|| stand_alone(ends, half, slot, cut));
-            (count, is_large, body, half.state().last_arrival().max(half.joined()))
+            // An own candidate that the peer gave back is not sent, and still has to be acknowledged to be settled.
+            let is_unmarked = half.last_written().max(half.joined()) > marked;
+            (count, is_large, body, half.last_change(), is_unmarked)
         });
-        let (moved, Some((count, is_large, body, up_to))) = (encoder.base, encoded) else { return Encoded::Nothing };
+        let (moved, Some((count, is_large, body, up_to, is_unmarked))) = (encoder.base, encoded) else { return Encoded::Nothing };
         // Written since the list was made: that was vouched for, this was not.
         let may_leave = up_to <= self.listed || host.changed_after(u64::MAX, &mut Vec::new()).is_some();
         if count == 0 || is_large || !may_leave {
@@ -335,6 +344,7 @@ impl Outgoing {
             return Encoded::Nothing;
         }
         self.sent.insert(slot, up_to);
+        self.owes_mark |= is_unmarked;
         if count == 0 || is_large {
             self.staged = self.staged.take().or(body.map(|body| Staged { slot, body, at: 0, again: false }));
             return Encoded::Nothing;

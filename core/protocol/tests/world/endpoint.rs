@@ -205,7 +205,7 @@ impl Endpoint {
         let pairs = registry.made_durable(number);
         registry.sequencer().raise_ceilings(number_ceiling, stamp_ceiling);
         self.running.settle(&pairs);
-        self.durable_news = true;
+        self.durable_news |= further;
         let image = &self.image;
         self.redeeming.retain(|ticket| image.pair(ticket.pair).is_none_or(|pair| pair.slot.is_none()));
         further
@@ -254,5 +254,8 @@ fn restore(image: &Image, me: EndpointId) -> Running {
             assert!(registry.share(index, Share { peer, slot }, changed));
         }
     }
-    Running { registry, halves, keys, hellos }
+    let mut running = Running { registry, halves, keys, hellos };
+    let all: Vec<PairIndex> = (0..running.halves.len() as u32).map(PairIndex).collect();
+    running.settle(&all);
+    running
 }

@@ -354,6 +354,7 @@ fn authorise(endpoint: &Endpoint, received: ReceivedHello) -> Authorised {
 fn begin(endpoint: &mut Endpoint, peer: PeerIndex, mine: &Resume, theirs: &Resume) -> Directions {
     let registry = &mut endpoint.running.registry;
     let start = mine.start(registry.me(), registry.peer_id(peer), theirs).expect("no ledger is old here");
-    registry.begin_link(peer, theirs);
+    let pairs = registry.begin_link(peer, theirs);
+    endpoint.running.settle(&pairs);
     Directions::new(&start, mine, theirs)
 }

@@ -90,10 +90,16 @@ impl HalfPair {
         let cell = *cell;
         self.vector.advance(version.author, version.number, version.stamp);
         let place = |version: &Version| Place { stamp: version.stamp, author: self.vector.author(version.author), number: version.number };
-        if let (Some(birth), true) = (*birth, self.state.version(cell).is_some()) {
-            self.state.learn_birth(cell, birth);
-        }
-        if self.state.version(cell).is_some_and(|holder| !wins(place(version), place(holder))) {
+        let is_held = self.state.version(cell).is_some_and(|holder| !wins(place(version), place(holder)));
+        let is_renamed = match birth {
+            Some(birth) if self.state.version(cell).is_some() => self.state.learn_birth(cell, *birth),
+            _ => false,
+        };
+        if is_held {
+            // The peer will use its name for the cell once it knows that this half has it: it has to be stored, though nothing else changed.
+            if is_renamed {
+                self.state.touch(cell, number);
+            }
             return false;
         }
         self.state.set(cell, version.clone(), number, birth.unwrap_or_default());

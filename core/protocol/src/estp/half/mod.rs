@@ -110,7 +110,7 @@ impl HalfPair {
         // What is learned last is preferred; the record names the preferred birth first.
         let mut births = births.iter().rev();
         self.state.set(cell, version, arrival, births.next().copied().unwrap_or_default());
-        births.for_each(|&birth| self.state.learn_birth(cell, birth));
+        births.for_each(|&birth| drop(self.state.learn_birth(cell, birth)));
         Ok(())
     }
 
@@ -197,6 +197,11 @@ impl HalfPair {
     /// holds less, and nothing settles before the peer holds that much. 0 for a half that began with the peer's offer.
     pub fn joined(&self) -> u64 {
         self.joined
+    }
+
+    /// The number of the last own candidate; 0 if there is none of this author epoch.
+    pub fn last_written(&self) -> u64 {
+        self.vector.seen(self.me).number
     }
 
     /// The number of the last change, the peer's joining included: where the Pair stands in a list of Pairs by change.

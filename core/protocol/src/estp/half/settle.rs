@@ -15,10 +15,17 @@ pub struct Horizon {
 }
 
 impl HalfPair {
-    /// Draws the conclusions from a horizon: own candidates settle when both sides hold them durably, and so do the peer's.
+    /// Draws the conclusions from a horizon: own candidates settle when both sides hold them durably, and so do the peer's. To be called, too, for
+    /// a half that was restored: what is pending is not stored, since it follows from the horizon.
     ///
     /// Returns whether the half is now settled altogether.
     pub fn settle(&mut self, horizon: Horizon) -> bool {
+        if !self.lifecycle.pending.local() && !self.local_is_settled(horizon) {
+            self.on(Event::LocalCandidate);
+        }
+        if !self.lifecycle.pending.remote() && !self.remote_is_settled(horizon) {
+            self.on(Event::RemoteCandidate);
+        }
         let pending = self.lifecycle.pending;
         if pending.local() && self.local_is_settled(horizon) {
             self.on(Event::LocalSettled);
@@ -45,8 +52,9 @@ impl HalfPair {
     }
 
     fn remote_is_settled(&self, horizon: Horizon) -> bool {
-        let remote = self.vector.entries().iter().filter(|seen| Some(seen.author.endpoint) == self.peer);
-        let last = remote.map(|seen| seen.number).max().unwrap_or(0);
+        // Numbers of earlier epochs say nothing about the counter of the current one, which is the last that was entered.
+        let mut epochs = self.vector.entries().iter().rev().filter(|seen| Some(seen.author.endpoint) == self.peer);
+        let last = epochs.next().map_or(0, |seen| seen.number);
         self.last_remote_arrival <= horizon.durable_here && last <= horizon.peer_durable
     }
 

@@ -85,9 +85,15 @@ impl StateBlock {
         self.names.find(&self.tree, birth)
     }
 
-    /// Learns the name that another half gave a cell which both created. It is preferred from now on; the other stays known.
-    pub fn learn_birth(&mut self, cell: CellIndex, birth: Birth) {
-        self.names.learn(&mut self.tree, cell, birth);
+    /// Learns the name that another half gave a cell which both created. It is preferred from now on; the other stays known. Returns whether the
+    /// cell was not known by that name.
+    pub fn learn_birth(&mut self, cell: CellIndex, birth: Birth) -> bool {
+        self.names.learn(&mut self.tree, cell, birth)
+    }
+
+    /// Moves a cell that was written before to the end of the list of arrivals, as it is: there is something new to store with it.
+    pub fn touch(&mut self, cell: CellIndex, number: u64) {
+        self.arrivals.move_to_end(&mut self.tree, cell, number);
     }
 
     /// The names that a cell bears besides its preferred one.

@@ -30,11 +30,14 @@ impl Names {
 
     /// The name that the peer gave the cell is preferred from now on: the peer knows it for certain, whereas the own one may never have
     /// been sent, if the peer's candidate for the cell won.
-    pub(super) fn learn(&mut self, tree: &mut Tree, cell: CellIndex, birth: Birth) {
+    ///
+    /// Returns whether the cell was not known by that name.
+    pub(super) fn learn(&mut self, tree: &mut Tree, cell: CellIndex, birth: Birth) -> bool {
         let own = tree.birth(cell);
         if own == birth {
-            return;
+            return false;
         }
+        let is_new = !self.aliases_of.contains(&(cell, birth));
         if let Ok(entry) = self.index.find_entry(self.hash.hash_one(own), |&other| other == cell) {
             entry.remove();
         }
@@ -43,6 +46,7 @@ impl Names {
         self.aliases.insert(own, cell);
         self.aliases_of.insert((cell, own));
         self.give(tree, cell, birth);
+        is_new
     }
 
     pub(super) fn aliases(&self, cell: CellIndex) -> impl Iterator<Item = Birth> {
