@@ -123,8 +123,12 @@ impl Registry {
         self.pairs.iter().position(|pair| pair.id == id).map(|index| PairIndex(index as u32))
     }
 
-    /// Enters a peer.
-    pub fn add_peer(&mut self, id: EndpointId, held: Held, lost: Lost, progress: Progress) -> PeerIndex {
+    /// Enters a peer. `lost` is what this endpoint lost when it was stopped uncleanly, and `progress` the last that it knows of the peer.
+    pub fn add_peer(&mut self, id: EndpointId, held: Held, mut lost: Lost, progress: Progress) -> PeerIndex {
+        if !lost.is_empty() {
+            // What the peer acknowledged after the ledger was written may have been sent under names that are forgotten now.
+            lost.from = lost.from.min(progress.held);
+        }
         let feed = self.sequencer.add_feed();
         let peer = PeerEntry { id, feed, listed: Vec::new(), slots: BTreeMap::new(), held, lost, marks: VecDeque::new(), progress };
         self.peers.push(peer);

@@ -20,14 +20,16 @@ fn two_endpoints_meet_by_a_ticket_and_hold_the_same() {
 fn run_seeds(seeds: std::ops::Range<u64>, steps: usize) {
     for seed in seeds {
         let outcome = std::panic::catch_unwind(|| world::drive::Drive::new(seed).run(steps));
-        assert!(outcome.is_ok(), "seed {seed} with {steps} steps fails; SPOOK_SEED={seed} runs it alone");
+        assert!(outcome.is_ok(), "seed {seed} with {steps} steps fails; SPOOK_SEED={seed} runs it alone, SPOOK_TRACE=1 shows it");
     }
 }
 
 #[test]
 fn whatever_happens_they_hold_the_same_in_the_end() {
-    match std::env::var("SPOOK_SEED").map(|seed| seed.parse()) {
-        Ok(Ok(seed)) => run_seeds(seed..seed + 1, 200),
-        _ => run_seeds(0..3000, 200),
-    }
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let (seed, count) = match number("SPOOK_SEED") {
+        Some(seed) => (seed, number("SPOOK_SEEDS").unwrap_or(1)),
+        None => (0, 2000),
+    };
+    run_seeds(seed..seed + count, 200);
 }

@@ -31,6 +31,7 @@ pub struct Outgoing {
     base: Baseline,
     dictionary: WriteDictionary,
     start: u64,
+    lost: Lost,
     peer_lost: Lost,
     peer_holds: u64,
     /// Up to which number each Pair was sent on this link, by slot.
@@ -91,6 +92,7 @@ impl Outgoing {
             base: Baseline::default(),
             dictionary: WriteDictionary::default(),
             start: start.send_after,
+            lost: start.lost,
             peer_lost: start.peer_lost,
             peer_holds: start.send_after,
             sent: BTreeMap::new(),
@@ -309,7 +311,7 @@ impl Outgoing {
     fn encode(&mut self, host: &mut impl Host, slot: u64, scratch: &mut Vec<u8>) -> Encoded {
         let from = scratch.len();
         let after = self.sent.get(&slot).copied().unwrap_or(self.start);
-        let mut cut = Cut { after, receiver_lost: self.peer_lost, receiver_holds: self.peer_holds };
+        let mut cut = Cut { after, sender_lost: self.lost, receiver_lost: self.peer_lost, receiver_holds: self.peer_holds };
         let (base, entries, ends, marked) = (self.base, self.dictionary.len(), self.ends, self.marked);
         let mut encoder = Encoder { ends, base, dictionary: Some(&mut self.dictionary) };
         let is_free = self.staged.is_none();

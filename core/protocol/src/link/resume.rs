@@ -39,6 +39,8 @@ pub struct Start {
     pub send_after: u64,
     /// The last number that this end may have told of on an earlier link.
     pub last: u64,
+    /// What this end has lost of its own.
+    pub lost: Lost,
     /// What the peer has lost of its own.
     pub peer_lost: Lost,
     /// The mark from which the peer counts.
@@ -99,6 +101,7 @@ impl Resume {
             ends: Ends { sender: Author { endpoint: me, epoch: self.epoch }, receiver: Author { endpoint: peer, epoch: theirs.epoch } },
             send_after: if known { theirs.held.number } else { 0 },
             last: self.last,
+            lost: self.lost,
             peer_lost: theirs.lost,
             receive_after: if known_here { self.held.number } else { 0 },
         })

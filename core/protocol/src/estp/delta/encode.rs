@@ -15,8 +15,10 @@ pub struct Cut {
     pub after: u64,
     /// Of the receiver's own candidates only these: it lost them when it was stopped uncleanly.
     pub receiver_lost: Lost,
-    /// Cells whose birth the receiver knows: those of the sender's current epoch up to this number.
+    /// Cells whose birth the receiver knows: those of the sender's current epoch up to this number ...
     pub receiver_holds: u64,
+    /// ... but not these: the sender was stopped uncleanly and does not know what it had told of them.
+    pub sender_lost: Lost,
 }
 
 /// What the sender of a link knows in common with the receiver.
@@ -130,7 +132,7 @@ fn wire_birth(half: &HalfPair, birth: Birth, ends: Ends) -> WireBirth {
 
 fn is_known(birth: WireBirth, ends: Ends, cut: Cut) -> bool {
     match birth.author {
-        None => birth.number <= cut.receiver_holds,
+        None => birth.number <= cut.receiver_holds && !cut.sender_lost.contains(birth.number),
         Some(author) => author == ends.receiver && !cut.receiver_lost.contains(birth.number),
     }
 }
