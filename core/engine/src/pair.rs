@@ -140,7 +140,7 @@ impl Pair {
         shared.check_writable()?;
         let (candidate, link) = {
             let mut state = self.core.lock();
-            let half = state.half(&self.core, &shared.ledger)?;
+            let half = state.half(&self.core, &**shared)?;
             let written = half.write(operations, || shared.issue(self.core.index))?;
             if half.peer().is_none() && shared.is_in_memory() {
                 let horizon = shared.registry().horizon(self.core.index);
@@ -175,7 +175,7 @@ impl Pair {
     pub fn observe(&self, prefix: &str, options: ObserveOptions) -> Result<Subscription, Error> {
         self.open.shared.check()?;
         let subscription = self.core.observers.subscribe(prefix, options)?;
-        self.core.lock().half(&self.core, &self.open.shared.ledger)?.watch(true);
+        self.core.lock().half(&self.core, &*self.open.shared)?.watch(true);
         Ok(subscription)
     }
 
@@ -194,7 +194,7 @@ impl Pair {
         shared.check()?;
         // Without the lock of the Pair: if this fails, the observer is dropped, and its drop is the application's code.
         let subscription = self.core.observers.subscribe_with(prefix, options, &shared.dispatcher, observer)?;
-        self.core.lock().half(&self.core, &shared.ledger)?.watch(true);
+        self.core.lock().half(&self.core, &**shared)?.watch(true);
         Ok(subscription)
     }
 
@@ -211,7 +211,7 @@ impl Pair {
         self.with_half(|half| half.collapse_begun())?;
         let settled = self.await_settled(&options, deadline);
         let mut state = self.core.lock();
-        let half = state.half(&self.core, &shared.ledger)?;
+        let half = state.half(&self.core, &**shared)?;
         half.collapse_done();
         let horizon = shared.registry().horizon(self.core.index);
         let is_settled = half.settle(horizon);
@@ -228,7 +228,7 @@ impl Pair {
             let (is_settled, link) = {
                 let mut state = self.core.lock();
                 let link = state.link.clone();
-                (state.half(&self.core, &shared.ledger)?.settle(horizon), link)
+                (state.half(&self.core, &**shared)?.settle(horizon), link)
             };
             let left = deadline.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
             if is_settled || !options.settled || left.is_zero() {
@@ -285,7 +285,7 @@ impl Pair {
     fn with_half<R>(&self, work: impl FnOnce(&mut HalfPair) -> R) -> Result<R, Error> {
         self.open.shared.check()?;
         let mut state = self.core.lock();
-        let half = state.half(&self.core, &self.open.shared.ledger)?;
+        let half = state.half(&self.core, &*self.open.shared)?;
         let result = work(half);
         self.core.publish(half);
         Ok(result)

@@ -25,6 +25,15 @@ pub(crate) struct PairCore {
     settling: Condvar,
 }
 
+/// What a Pair that wakes needs of its engine.
+pub(crate) trait Surroundings {
+    /// Where its cells are.
+    fn ledger(&self) -> &Ledger;
+
+    /// How far both sides have got.
+    fn horizon(&self, pair: PairIndex) -> Horizon;
+}
+
 /// What the lock of a Pair guards.
 pub(crate) struct PairState {
     replica: Replica,
@@ -105,9 +114,11 @@ impl PairCore {
 
 impl PairState {
     /// The half, brought back from the ledger if it is asleep.
-    pub(crate) fn half(&mut self, core: &PairCore, ledger: &Ledger) -> Result<&mut HalfPair, Error> {
+    pub(crate) fn half(&mut self, core: &PairCore, surroundings: &impl Surroundings) -> Result<&mut HalfPair, Error> {
         if let Replica::Asleep(record, _) = &self.replica {
-            let mut half = storage::load_half(ledger, core.index, core.me, record.clone())?;
+            let mut half = storage::load_half(surroundings.ledger(), core.index, core.me, record.clone())?;
+            // What is pending is not stored: it follows from what both sides hold.
+            half.settle(surroundings.horizon(core.index));
             if self.link.is_some() {
                 half.link_up();
             }
@@ -130,7 +141,7 @@ impl PairState {
     /// What the ledger keeps of the half besides the cells, and the number of its last change.
     pub(crate) fn record(&self) -> (HalfRecord, u64) {
         match &self.replica {
-            Replica::Awake(half) => (half.record(), half.state().last_arrival()),
+            Replica::Awake(half) => (half.record(), half.last_change()),
             Replica::Asleep(record, changed) => (record.clone(), *changed),
         }
     }

@@ -44,7 +44,7 @@ impl EngineHost<'_> {
         let peer = self.shared.registry().peer_id(self.peer);
         {
             let mut state = core.lock();
-            let half = state.half(core, &self.shared.ledger).map_err(|error| error.code())?;
+            let half = state.half(core, self.shared).map_err(|error| error.code())?;
             if half.peer().is_some_and(|other| other != peer) {
                 return Err(Code::TicketUsed);
             }
@@ -63,7 +63,12 @@ impl EngineHost<'_> {
             }
         };
         drop(registry);
-        self.shared.arrive(core.index, Stamp::ZERO);
+        {
+            let mut state = core.lock();
+            let half = state.half(core, self.shared).map_err(|error| error.code())?;
+            // From this number on acknowledgements of the peer speak of this Pair, too.
+            half.joined_at(self.shared.arrive(core.index, Stamp::ZERO).number);
+        }
         self.shared.forming().mark_used(ticket, peer);
         self.shared.contacts().touch(self.peer);
         self.shared.flush_ledger().map_err(|error| error.code())?;
@@ -109,7 +114,7 @@ impl Host for EngineHost<'_> {
     fn with_half<R>(&mut self, slot: u64, work: impl FnOnce(&mut HalfPair) -> R) -> Option<R> {
         let core = self.core(slot)?;
         let mut state = core.lock();
-        state.half(&core, &self.shared.ledger).ok().map(work)
+        state.half(&core, self.shared).ok().map(work)
     }
 
     fn changed_after(&mut self, number: u64, slots: &mut Vec<u64>) -> Option<u64> {
@@ -124,7 +129,7 @@ impl Host for EngineHost<'_> {
         let core = self.core(slot)?;
         let applied = {
             let mut state = core.lock();
-            let half = state.half(&core, &self.shared.ledger).ok()?;
+            let half = state.half(&core, self.shared).ok()?;
             let applied = decode(half).and_then(|delta| Ok(half.apply(&delta, |latest| self.shared.arrive(core.index, latest))?));
             let horizon = self.shared.registry().horizon(core.index);
             half.settle(horizon);

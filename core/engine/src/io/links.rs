@@ -21,8 +21,9 @@ pub(crate) fn enter_peer(shared: &Shared, newcomer: &Newcomer) -> PeerIndex {
     let mut registry = shared.registry();
     let known = registry.find_peer(endpoint);
     let peer = known.unwrap_or_else(|| registry.add_peer(endpoint, Held::default(), Lost::default(), Progress::default()));
-    registry.begin_link(peer, &newcomer.theirs);
+    let told_of = registry.begin_link(peer, &newcomer.theirs);
     drop(registry);
+    shared.settle(&told_of);
     let mut contacts = shared.contacts();
     if known.is_none() {
         let contact = Contact { keys: newcomer.keys, addresses: Vec::new(), heard_hello: 0, sent_hello: crate::time::now_ms() };

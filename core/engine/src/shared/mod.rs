@@ -10,11 +10,12 @@ use crate::error::Error;
 use crate::forming::Forming;
 use crate::observe::Dispatcher;
 use crate::options::EngineOptions;
-use crate::pair_core::PairCore;
+use crate::pair_core::{PairCore, Surroundings};
 use crate::time::{self, Time};
 use spook_ledger::{Batch, GroupCommit, Ledger, LedgerError};
 use spook_protocol::error::Code;
 use spook_protocol::estp::feed::Issue;
+use spook_protocol::estp::half::Horizon;
 use spook_protocol::estp::{Author, Stamp};
 use spook_protocol::etcp::Identity;
 use spook_protocol::id::EndpointId;
@@ -79,6 +80,16 @@ static FORKS: AtomicU32 = AtomicU32::new(0);
 /// [`Code::Forked`]. To be called by whoever can register for forks; the library itself cannot without unsafe code.
 pub fn note_fork() {
     FORKS.fetch_add(1, Ordering::Relaxed);
+}
+
+impl Surroundings for Shared {
+    fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    fn horizon(&self, pair: PairIndex) -> Horizon {
+        self.registry().horizon(pair)
+    }
 }
 
 impl Shared {

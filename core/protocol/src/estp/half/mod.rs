@@ -110,7 +110,9 @@ impl HalfPair {
         // What is learned last is preferred; the record names the preferred birth first.
         let mut births = births.iter().rev();
         self.state.set(cell, version, arrival, births.next().copied().unwrap_or_default());
-        births.for_each(|&birth| drop(self.state.learn_birth(cell, birth)));
+        for &birth in births {
+            self.state.learn_birth(cell, birth);
+        }
         Ok(())
     }
 
