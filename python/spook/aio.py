@@ -1,0 +1,152 @@
+"""spook for asyncio.
+
+    import spook.aio
+
+    async def main():
+        async with spook.aio.open("phone.spook") as node:
+            pair = await node.aio.open_pair(ticket)
+            pair.write_state("/target", 22.0)
+            await pair.aio.collapse(timeout=5, settled=True)
+            async for change in pair.observe("/target"):
+                print(change)
+
+Node and Pair are the same as without asyncio. What returns at once (read_state, write_state, observe, lifecycle) is called as ever; what can
+wait for the network or the disk has a coroutine of the same name and arguments under `.aio`. A write waits for the disk only in a Pair
+made with durability="sync": `await pair.aio.write_state(...)` is for those.
+
+A coroutine runs its call in a thread of its own. When it is cancelled, the call goes on to its own end or timeout, and what it gives is
+dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import threading
+from typing import TYPE_CHECKING, Any, Callable, Generator, TypeVar
+
+from . import _spook
+
+if TYPE_CHECKING:
+    from ._spook import Candidate, Node, Pair, _Durability, _Location, _Operations, _Seconds
+    from ._types import Collapse, Value
+
+__all__ = ["AsyncNode", "AsyncPair", "open"]
+
+_T = TypeVar("_T")
+
+
+async def _run(call: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
+    """Runs a call in a daemon thread. Not in the loop's executor: a few long waits would fill that, and its threads hold up the exit."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[_T] = loop.create_future()
+
+    def finish(result: Any, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+    def work() -> None:
+        result, failed = None, None
+        try:
+            result = call(*args, **kwargs)
+        except BaseException as error:
+            failed = error
+        try:
+            loop.call_soon_threadsafe(finish, result, failed)
+        except RuntimeError:
+            pass  # The loop was closed; nobody waits.
+
+    threading.Thread(target=work, name="spook-aio", daemon=True).start()
+    return await future
+
+
+class _Opening:
+    """What spook.aio.open gives: to be awaited, or entered with `async with`."""
+
+    def __init__(self, opening: Callable[[], Node]) -> None:
+        self._open = opening
+        self._node: Node | None = None
+
+    def __await__(self) -> Generator[Any, None, Node]:
+        return _run(self._open).__await__()
+
+    async def __aenter__(self) -> Node:
+        self._node = await self
+        return self._node
+
+    async def __aexit__(self, *_error: object) -> None:
+        if self._node is not None:
+            await _run(self._node.close)
+
+
+def open(
+    location: _Location = "",
+    *,
+    key: bytes | bytearray | memoryview | None = None,
+    listen: str | list[str] | tuple[str, ...] | None = None,
+    heartbeat_timeout: _Seconds | None = None,
+) -> _Opening:
+    """As spook.open: `node = await spook.aio.open(...)`, or `async with spook.aio.open(...) as node`."""
+    return _Opening(functools.partial(_spook.open, location, key=key, listen=listen, heartbeat_timeout=heartbeat_timeout))
+
+
+class AsyncNode:
+    """The calls of a Node that can wait, as coroutines: `node.aio`."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    async def create_pair(self, name: str, *initial: Value, durability: _Durability = "batched") -> Pair:
+        """As Node.create_pair."""
+        return await _run(self._node.create_pair, name, *initial, durability=durability)
+
+    async def open_pair(self, ticket_or_name: str, timeout: _Seconds | None = 10.0) -> Pair:
+        """As Node.open_pair."""
+        return await _run(self._node.open_pair, ticket_or_name, timeout)
+
+    async def flush(self) -> None:
+        """As Node.flush."""
+        await _run(self._node.flush)
+
+    async def close(self) -> None:
+        """As Node.close."""
+        await _run(self._node.close)
+
+
+class AsyncPair:
+    """The calls of a Pair that can wait, as coroutines: `pair.aio`."""
+
+    def __init__(self, pair: Pair) -> None:
+        self._pair = pair
+
+    async def ticket(self, expires_in: _Seconds | None = None) -> str:
+        """As Pair.ticket."""
+        return await _run(self._pair.ticket, expires_in)
+
+    async def write_state(self, path: str | _Operations, *value: Any) -> Candidate:
+        """As Pair.write_state, for a Pair with durability="sync"."""
+        return await _run(self._pair.write_state, path, *value)
+
+    async def delete_state(self, path: str) -> Candidate:
+        """As Pair.delete_state, for a Pair with durability="sync"."""
+        return await _run(self._pair.delete_state, path)
+
+    async def collapse(self, timeout: _Seconds | None = 0, settled: bool = False) -> Collapse:
+        """As Pair.collapse."""
+        return await _run(self._pair.collapse, timeout, settled)
+
+    async def close(self) -> None:
+        """As Pair.close."""
+        await _run(self._pair.close)
+
+
+async def _enter(handle: _T) -> _T:
+    return handle
+
+
+async def _exit(handle: Any) -> None:
+    await _run(handle.close)
