@@ -167,7 +167,9 @@ impl Incoming {
         let Incoming { ends, base, dictionary, .. } = self;
         let applied = around.host.apply(slot, |half| decode(body, half, slot, *ends, base, Some(&mut *dictionary)).map_err(Fault::from));
         match applied {
-            Some(applied) => drop(applied?),
+            Some(applied) => {
+                applied?;
+            }
             None => {
                 skip(body, *ends, base, dictionary)?;
                 self.refuse(slot, around)?;
@@ -215,7 +217,9 @@ impl Incoming {
             around.host.apply(slot, |half| decode(&body, half, slot, ends, &mut Baseline::default(), None).map_err(Fault::from))
         });
         match applied {
-            Some(applied) => drop(applied?),
+            Some(applied) => {
+                applied?;
+            }
             None => self.refuse(slot, around)?,
         }
         self.owe(tag, around);

@@ -3,8 +3,8 @@
 use super::World;
 use super::endpoint::Endpoint;
 use spook_protocol::estp::collapse::Place;
-use spook_protocol::estp::{Author, VersionVector};
 use spook_protocol::estp::state::{CellIndex, Version};
+use spook_protocol::estp::{Author, VersionVector};
 use spook_protocol::id::PairId;
 use spook_protocol::registry::PairIndex;
 use spook_protocol::value::Value;
@@ -77,7 +77,10 @@ fn check_cell(holder: &Endpoint, author: &Endpoint, (id, pair): (PairId, PairInd
         Some(place(&stored.version, &record.half.vector))
     });
     let here = place(version, half.vector());
-    assert!(stored.is_some_and(|stored| stored >= here), "{path} of {arrival} is said to be held ({held}), and is not: {stored:?} {here:?}");
+    assert!(
+        stored.is_some_and(|stored| stored >= here),
+        "{path} of {arrival} is said to be held ({held}), and is not: {stored:?} {here:?}"
+    );
 }
 
 impl World {

@@ -1,17 +1,17 @@
 //! One run of the world: what happens is drawn from a seed.
 
+use super::World;
 use super::check::MEMBERS;
 use super::endpoint::{Config, Running};
 use super::rng::Rng;
-use super::World;
+use spook_protocol::error::Code;
 use spook_protocol::estp::Operation;
 use spook_protocol::etcp::TicketSecret;
 use spook_protocol::id::PairId;
-use spook_protocol::link::incoming::Fault;
 use spook_protocol::link::frame::Frame;
+use spook_protocol::link::incoming::Fault;
 use spook_protocol::link::{Ended, Options};
 use spook_protocol::value::Value;
-use spook_protocol::error::Code;
 
 /// A Pair and the endpoints that share it: who created it, who asked for it.
 struct Shared {
@@ -81,9 +81,28 @@ impl Drive {
         eprintln!("-- {step} at {}", self.world.now);
         for endpoint in &self.world.endpoints {
             let Running { registry, halves, .. } = &endpoint.running;
-            let halves: Vec<String> = halves.iter().map(|half| format!("{:?} j{} {}", half.lifecycle().pending, half.joined(), half.read("").unwrap().unwrap().to_string().chars().take(60).collect::<String>())).collect();
-            let peers: Vec<String> = registry.peers().map(|peer| format!("{:?} {:?} lost {:?}", registry.held(peer), registry.peer_progress(peer), registry.lost(peer))).collect();
-            eprintln!("{} last {:?} durable {} declined {:?} {peers:?} {halves:?}", endpoint.index, registry.peers().next().map(|peer| registry.resume(peer).last), registry.durable(), endpoint.declined);
+            let halves: Vec<String> = halves
+                .iter()
+                .map(|half| {
+                    format!(
+                        "{:?} j{} {}",
+                        half.lifecycle().pending,
+                        half.joined(),
+                        half.read("").unwrap().unwrap().to_string().chars().take(60).collect::<String>()
+                    )
+                })
+                .collect();
+            let peers: Vec<String> = registry
+                .peers()
+                .map(|peer| format!("{:?} {:?} lost {:?}", registry.held(peer), registry.peer_progress(peer), registry.lost(peer)))
+                .collect();
+            eprintln!(
+                "{} last {:?} durable {} declined {:?} {peers:?} {halves:?}",
+                endpoint.index,
+                registry.peers().next().map(|peer| registry.resume(peer).last),
+                registry.durable(),
+                endpoint.declined
+            );
         }
     }
 

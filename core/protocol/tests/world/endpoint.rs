@@ -166,14 +166,8 @@ impl Endpoint {
                 batch.cells.push(((pair.0, path), bytes));
             }
             let slot = registry.share_of(pair).map(|share| share.slot);
-            let record = PairRecord {
-                index: pair.0,
-                name: "pair".to_owned(),
-                sync: false,
-                changed: half.last_change(),
-                slot,
-                half: half.record(),
-            };
+            let record =
+                PairRecord { index: pair.0, name: "pair".to_owned(), sync: false, changed: half.last_change(), slot, half: half.record() };
             let mut bytes = Vec::new();
             record.put(&mut bytes);
             batch.pairs.push((*registry.pair_id(pair).as_bytes(), bytes));

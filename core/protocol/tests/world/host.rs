@@ -69,11 +69,7 @@ impl Host for EndpointHost<'_> {
         self.running().registry.changed_after(peer, number, slots)
     }
 
-    fn apply<E: From<Violation>>(
-        &mut self,
-        slot: u64,
-        decode: impl FnOnce(&mut HalfPair) -> Result<Delta, E>,
-    ) -> Option<Result<usize, E>> {
+    fn apply<E: From<Violation>>(&mut self, slot: u64, decode: impl FnOnce(&mut HalfPair) -> Result<Delta, E>) -> Option<Result<usize, E>> {
         let pair = self.pair(slot)?;
         let Running { registry, halves, .. } = self.running();
         let half = &mut halves[pair.0 as usize];
@@ -140,8 +136,9 @@ impl Host for EndpointHost<'_> {
 
     fn accepted(&mut self, slot: u64) {
         let peer = self.peer;
-        let pair = self.running().registry.in_slot(peer, slot).expect("a Pair was accepted that was never offered");
-        self.running().halves[pair.0 as usize].link_up();
+        if let Some(pair) = self.running().registry.in_slot(peer, slot) {
+            self.running().halves[pair.0 as usize].link_up();
+        }
     }
 
     fn slot_refused(&mut self, slot: u64, _code: Code) {

@@ -39,8 +39,10 @@ pub struct Side {
     pub hellos: usize,
     /// Why links ended here.
     pub ended: Vec<Ended>,
-    /// Plaintexts of handshake bodies and sizes of messages, for figures.
+    /// Sizes of messages.
     pub messages: Vec<usize>,
+    /// The last bytes of a link that this side ended.
+    pub farewell: Vec<u8>,
 }
 
 pub struct Pipe {
@@ -159,7 +161,10 @@ impl World {
                     self.transmit(index, at);
                     let side = &mut self.pipes[index].sides[at];
                     if let State::Up(connection, _) = &side.state {
-                        assert!(side.out.len() >= WINDOW || connection.poll_deadline().0 > now, "a deadline that was served is still there");
+                        assert!(
+                            side.out.len() >= WINDOW || connection.poll_deadline().0 > now,
+                            "a deadline that was served is still there"
+                        );
                     }
                 }
             }
@@ -254,6 +259,7 @@ impl World {
             self.pipes[index].sides[at].ended.push(ended);
             // The farewell still gets there.
             let farewell: Vec<u8> = self.pipes[index].sides[at].out.drain(..).collect();
+            self.pipes[index].sides[at].farewell.clone_from(&farewell);
             self.cut_side(index, at);
             if matches!(self.pipes[index].sides[1 - at].state, State::Up(..)) {
                 self.receive(index, 1 - at, &farewell);
