@@ -190,7 +190,8 @@ impl Engine {
     /// Takes leave of the peers, makes everything durable and closes the ledger. Later calls give [`Code::Closed`]; closing twice does nothing.
     ///
     /// # Errors
-    /// The sticky error of a failed ledger: then what was not durable before is lost.
+    /// The sticky error of a failed ledger: then what was not durable before is lost. [`Code::Forked`] in a child of the process: there nothing is
+    /// closed, now or when the engine is dropped.
     pub fn close(&self) -> Result<(), Error> {
         close(&self.open.shared)
     }

@@ -11,6 +11,11 @@ pub(crate) struct Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
+        if self.shared.check_process().is_err() {
+            // The threads are the parent's, and what is sent or unlocked here would be sent and unlocked there.
+            std::mem::forget(Arc::clone(&self.shared));
+            return;
+        }
         // Whoever wants to know how the close went calls it.
         let _ = close(&self.shared);
     }
@@ -18,6 +23,7 @@ impl Drop for Open {
 
 /// Closes an engine: no new calls, farewell to the peers, everything durable, threads ended.
 pub(crate) fn close(shared: &Arc<Shared>) -> Result<(), Error> {
+    shared.check_process()?;
     if !shared.begin_closing() {
         return Ok(());
     }

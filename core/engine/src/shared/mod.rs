@@ -113,15 +113,21 @@ impl Shared {
 
     /// Refuses whatever an engine in this condition cannot do.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let Condition { closing, panicked, forks, .. } = &self.condition;
-        if FORKS.load(Ordering::Relaxed) != *forks {
-            return Err(Error::new(Code::Forked, String::new()));
-        }
+        let Condition { closing, panicked, .. } = &self.condition;
+        self.check_process()?;
         if let Some(detail) = panicked.get() {
             return Err(Error::new(Code::Panic, detail.clone()));
         }
         if closing.load(Ordering::Acquire) {
             return Err(Error::new(Code::Closed, "the engine was closed".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Refuses to work in a child of the process that opened the engine.
+    pub(crate) fn check_process(&self) -> Result<(), Error> {
+        if FORKS.load(Ordering::Relaxed) != self.condition.forks {
+            return Err(Error::new(Code::Forked, ""));
         }
         Ok(())
     }
