@@ -5,13 +5,8 @@
 use spook_protocol::estp::lifecycle::{Event, Lifecycle, LinkFact, Name, PendingFact, PhaseFact, Reason};
 use std::fmt::Write;
 
-const LINKS: [LinkFact; 5] = [
-    LinkFact::Created,
-    LinkFact::Entangled,
-    LinkFact::Decohered(Reason::LinkLost),
-    LinkFact::Decohered(Reason::Refused),
-    LinkFact::Closed,
-];
+const LINKS: [LinkFact; 5] =
+    [LinkFact::Created, LinkFact::Entangled, LinkFact::Decohered(Reason::LinkLost), LinkFact::Decohered(Reason::Refused), LinkFact::Closed];
 const PENDING: [PendingFact; 4] = [PendingFact::Clean, PendingFact::Local, PendingFact::Remote, PendingFact::Dual];
 const PHASES: [PhaseFact; 3] = [PhaseFact::Idle, PhaseFact::Collapsing, PhaseFact::Failed];
 const EVENTS: [Event; 12] = [

@@ -41,6 +41,8 @@ pub struct Side {
     pub ended: Vec<Ended>,
     /// Sizes of messages.
     pub messages: Vec<usize>,
+    /// Everything that was sent, message by message, if somebody wants it.
+    pub tape: Option<Vec<Vec<u8>>>,
     /// The last bytes of a link that this side ended.
     pub farewell: Vec<u8>,
 }
@@ -201,6 +203,7 @@ impl World {
         while side.out.len() < WINDOW && connection.poll_transmit(now, &mut host, &mut sealed) {
             assert!(!sealed.windows(MARKER.len()).any(|window| window == MARKER), "plaintext on the wire");
             side.messages.push(sealed.len());
+            side.tape.iter_mut().for_each(|tape| tape.push(sealed.clone()));
             side.sent += sealed.len();
             side.out.extend(sealed.drain(..));
             count += 1;
@@ -341,6 +344,7 @@ impl Side {
         bytes.extend_from_slice(message);
         self.sent += bytes.len();
         self.hellos += bytes.len();
+        self.tape.iter_mut().for_each(|tape| tape.push(bytes.clone()));
         self.out.extend(bytes);
     }
 }
