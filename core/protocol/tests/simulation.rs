@@ -1,10 +1,13 @@
 //! Endpoints, links and pretend ledgers under whatever one seed draws; in the end all must hold the same.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop")]
+
 mod world;
+
+use spook_protocol::estp::Operation;
 
 #[test]
 fn two_endpoints_meet_by_a_ticket_and_hold_the_same() {
-    use spook_protocol::estp::Operation;
     let (mut world, pair) = world::World::acquainted(world::Config::default());
     for who in [0, 1] {
         let at = world.endpoints[who].running.registry.find_pair(pair).unwrap();
@@ -32,4 +35,77 @@ fn whatever_happens_they_hold_the_same_in_the_end() {
         None => (0, 2000),
     };
     run_seeds(seed..seed + count, 200);
+}
+
+/// Two Pairs between two endpoints.
+fn two_pairs(config: world::Config) -> (world::World, [spook_protocol::registry::PairIndex; 2]) {
+    let (mut world, first) = world::World::acquainted(config);
+    let second = world.endpoints[0].create_pair("");
+    let secret = world.issue(0, second, 0);
+    world.ask(1, 0, second, secret);
+    world.redeem(0, 0);
+    world.settle_down();
+    let indices = [first, second].map(|pair| world.endpoints[0].running.registry.find_pair(pair).unwrap());
+    (world, indices)
+}
+
+#[test]
+fn a_large_delta_holds_up_no_small_one() {
+    let (mut world, [large, small]) = two_pairs(world::Config::default());
+    let blob = b"PLAIN".repeat(200 << 10);
+    assert!(world.endpoints[0].write(large, &[Operation::set("/PLAINblob", blob)], 0));
+    world.transmit(0, 1);
+    world.deliver(0, 1, 70_000);
+    assert!(world.endpoints[0].write(small, &[Operation::set("/PLAINsmall", 1i64)], 0));
+    let shown = |world: &world::World, pair| world.show(1, world.endpoints[0].running.registry.pair_id(pair)).unwrap();
+    let mut carried = 70_000;
+    while shown(&world, small) == "{}" {
+        assert_eq!(shown(&world, large), "{}", "no part of the large one is seen");
+        world.transmit(0, 1);
+        world.deliver(0, 1, 10_000);
+        carried += 10_000;
+        assert!(
+            carried < 3 << 20,
+            "{:?} {:?}",
+            world.pipes[0].sides.each_ref().map(|side| (side.ended.clone(), side.out.len(), side.sent)),
+            world.pipes[0].is_up()
+        );
+    }
+    // What was sealed already goes first, and the message that the small one is in.
+    assert!(carried <= (128 + 2 * 64) << 10, "the small write waited for {carried} bytes");
+    world.settle_down();
+    assert!(shown(&world, large).len() > 1 << 20);
+}
+
+/// One message from the listening side, and no more.
+fn one_message(world: &mut world::World) {
+    let now = world.now;
+    let side = &mut world.pipes[0].sides[1];
+    let world::pipe::State::Up(connection, peer) = &mut side.state else { panic!("the link is down") };
+    let mut host = world::host::EndpointHost { endpoint: &mut world.endpoints[0], peer: *peer, now };
+    let mut sealed = Vec::new();
+    assert!(connection.poll_transmit(now, &mut host, &mut sealed));
+    side.out.extend(sealed);
+}
+
+#[test]
+fn what_was_written_above_the_ceilings_stays_here() {
+    let (mut world, pairs) = two_pairs(world::Config { numbers_ahead: 2, ..world::Config::default() });
+    world.settle_down();
+    // The first fills a message, so that the second is listed and waits; both are below the ceiling.
+    for (pair, size) in pairs.into_iter().zip([20_000, 10]) {
+        let value = "PLAIN".repeat(size / 5);
+        assert!(world.endpoints[0].write(pair, &[Operation::set("/PLAIN", value.as_str())], 0));
+    }
+    one_message(&mut world);
+    assert!(world.endpoints[0].write(pairs[1], &[Operation::set("/PLAIN", "PLAIN above")], 0));
+    let registry = &mut world.endpoints[0].running.registry;
+    assert!(!registry.sequencer().may_leave());
+    world.pump(0, usize::MAX);
+    world.pump(0, usize::MAX);
+    let [full, above] = pairs.map(|pair| world.endpoints[0].running.registry.pair_id(pair));
+    assert_ne!(world.show(1, full).unwrap(), "{}");
+    assert_eq!(world.show(1, above).unwrap(), "{}");
+    world.settle_down();
+    assert_eq!(world.show(1, above).unwrap(), r#"{"PLAIN": "PLAIN above"}"#);
 }

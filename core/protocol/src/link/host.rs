@@ -49,7 +49,9 @@ pub trait Host {
     /// The peer said how far it has got: `held` counts this engine's numbers, `durable` the peer's.
     fn acknowledged(&mut self, peer: Progress);
 
-    /// The peer asks for the Pair of a ticket.
+    /// The peer asks for the Pair of a ticket, perhaps not for the first time: it may have lost what it was given.
+    ///
+    /// The Pair is shared, a number is taken and noted with [`HalfPair::joined_at`], and all of that is durable, before this returns.
     ///
     /// # Errors
     /// The code to refuse it with.
@@ -61,10 +63,12 @@ pub trait Host {
     /// The code to refuse it with.
     fn offered(&mut self, offer: Offer) -> Result<(), Code>;
 
-    /// The peer took the offer: the Pair is formed.
+    /// The peer took the offer: the Pair is formed. It may come after a [`Host::slot_refused`] for the same slot, which it revokes: the peer had
+    /// refused deltas before it heard of the offer.
     fn accepted(&mut self, slot: u64);
 
-    /// The peer does not share the Pair in a slot.
+    /// The peer does not share the Pair in a slot: it reads past whatever comes for it. What it acknowledges from now on says nothing of this Pair,
+    /// until it joins again.
     fn slot_refused(&mut self, slot: u64, code: Code);
 
     /// The peer does not give the Pair of a ticket.

@@ -11,6 +11,9 @@ use spook_protocol::record::{PairRecord, PeerRecord, TicketRecord, put_cell};
 use spook_protocol::registry::{PairIndex, PeerIndex, Registry, Share};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// When the time of the world begins, Unix ms.
+const EPOCH_MS: u64 = 1_700_000_000_000;
+
 /// What endpoints of a world have in common.
 #[derive(Clone, Copy)]
 pub struct Config {
@@ -115,7 +118,7 @@ impl Endpoint {
     }
 
     pub fn wall_ms(&self, now: u64) -> u64 {
-        1_700_000_000_000 + now / 1000 + self.skew
+        EPOCH_MS + now / 1000 + self.skew
     }
 
     pub fn create_pair(&mut self, _name: &str) -> PairId {
@@ -149,7 +152,7 @@ impl Endpoint {
         let clock = registry.sequencer().clock();
         let mut batch = Batch {
             number: cut.number,
-            stamp_ceiling: Stamp::new(clock.ms() + self.config.stamps_ahead, 0),
+            stamp_ceiling: Stamp::new(clock.ms().max(EPOCH_MS) + self.config.stamps_ahead, 0),
             number_ceiling: cut.number + self.config.numbers_ahead,
             epoch: registry.epoch(),
             pairs: Vec::new(),
