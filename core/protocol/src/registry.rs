@@ -46,6 +46,8 @@ struct PeerEntry {
     /// Marks of the peer that are applied but not durable here: (its number, the own number from which on it is durable).
     marks: VecDeque<(u64, u64)>,
     progress: Progress,
+    /// What the peer had lost when the present link began.
+    peer_lost: Lost,
 }
 
 /// The Pairs and peers of one endpoint, its counter and its clock.
@@ -130,7 +132,8 @@ impl Registry {
             lost.from = lost.from.min(progress.held);
         }
         let feed = self.sequencer.add_feed();
-        let peer = PeerEntry { id, feed, listed: Vec::new(), slots: BTreeMap::new(), held, lost, marks: VecDeque::new(), progress };
+        let (listed, slots, marks) = (Vec::new(), BTreeMap::new(), VecDeque::new());
+        let peer = PeerEntry { id, feed, listed, slots, held, lost, marks, progress, peer_lost: Lost::default() };
         self.peers.push(peer);
         PeerIndex(self.peers.len() as u32 - 1)
     }
@@ -232,6 +235,7 @@ impl Registry {
             peer.progress.durable = 0;
         }
         peer.progress.durable = theirs.durable;
+        peer.peer_lost = theirs.lost;
         if theirs.held.epoch == self.epoch {
             peer.progress.held = peer.progress.held.max(theirs.held.number);
         }
@@ -312,10 +316,10 @@ impl Registry {
     /// How far both sides of a Pair have got.
     pub fn horizon(&self, pair: PairIndex) -> Horizon {
         match self.pairs[pair.0 as usize].share {
-            None => Horizon { durable_here: self.durable, peer_holds: u64::MAX, peer_durable: u64::MAX },
+            None => Horizon { durable_here: self.durable, peer_holds: u64::MAX, peer_durable: u64::MAX, peer_lost: Lost::default() },
             Some(share) => {
-                let progress = self.peers[share.peer.0 as usize].progress;
-                Horizon { durable_here: self.durable, peer_holds: progress.held, peer_durable: progress.durable }
+                let PeerEntry { progress, peer_lost, .. } = self.peers[share.peer.0 as usize];
+                Horizon { durable_here: self.durable, peer_holds: progress.held, peer_durable: progress.durable, peer_lost }
             }
         }
     }
@@ -387,6 +391,19 @@ mod tests {
         registry.made_durable(2);
         assert_eq!(registry.progress(left).held, 60);
         assert!(registry.ledger_cut().pairs.is_empty());
+    }
+
+    #[test]
+    fn what_a_peer_has_lost_is_known_from_the_beginning_of_the_link() {
+        let mut registry = registry();
+        let left = peer(&mut registry, 2);
+        let pair = registry.add_pair(PairId::from_bytes([9; 16]), 0, true);
+        assert!(registry.share(pair, Share { peer: left, slot: 0 }, 0));
+        let lost = Lost { from: 40, to: 90 };
+        registry.begin_link(left, &Resume { epoch: 3, last: 90, durable: 90, lost, held: Held::default() });
+        assert_eq!(registry.horizon(pair).peer_lost, lost);
+        registry.begin_link(left, &Resume { epoch: 3, last: 95, durable: 95, lost: Lost::default(), held: Held::default() });
+        assert!(registry.horizon(pair).peer_lost.is_empty());
     }
 
     #[test]

@@ -32,7 +32,7 @@ fn whatever_happens_they_hold_the_same_in_the_end() {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let (seed, count) = match number("SPOOK_SEED") {
         Some(seed) => (seed, number("SPOOK_SEEDS").unwrap_or(1)),
-        None => (0, 2000),
+        None => (0, 1500),
     };
     run_seeds(seed..seed + count, 200);
 }

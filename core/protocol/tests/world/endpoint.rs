@@ -20,12 +20,14 @@ pub struct Config {
     /// How far ahead numbers are reserved with each commit, and how many ms of stamps.
     pub numbers_ahead: u64,
     pub stamps_ahead: u64,
+    /// Cells are collected at the end of a commit, not with the number that it is told to be complete up to: it may hold more than it says.
+    pub collects_late: bool,
     pub options: Options,
 }
 
 impl Default for Config {
     fn default() -> Config {
-        Config { numbers_ahead: 1 << 20, stamps_ahead: 1 << 30, options: Options::default() }
+        Config { numbers_ahead: 1 << 20, stamps_ahead: 1 << 30, collects_late: false, options: Options::default() }
     }
 }
 
@@ -45,6 +47,7 @@ pub struct Endpoint {
     /// How far the wall clock is off, ms.
     pub skew: u64,
     pub batch: Option<Batch>,
+    late: (Vec<PairIndex>, u64),
     /// The ledger got further and the links were not told yet.
     pub durable_news: bool,
     created: u8,
@@ -81,6 +84,25 @@ impl Running {
         })
     }
 
+    /// Puts Pairs into a batch, with their cells that arrived after a number.
+    fn collect(&self, batch: &mut Batch, pairs: &[PairIndex], after: u64) {
+        for &pair in pairs {
+            let half = self.half(pair);
+            for cell in half.state().after(after) {
+                let (mut path, mut bytes) = (String::new(), Vec::new());
+                half.state().write_path(cell, &mut path);
+                put_cell(&mut bytes, half.state(), cell);
+                batch.cells.push(((pair.0, path), bytes));
+            }
+            let slot = self.registry.share_of(pair).map(|share| share.slot);
+            let record =
+                PairRecord { index: pair.0, name: "pair".to_owned(), sync: false, changed: half.last_change(), slot, half: half.record() };
+            let mut bytes = Vec::new();
+            record.put(&mut bytes);
+            batch.pairs.push((*self.registry.pair_id(pair).as_bytes(), bytes));
+        }
+    }
+
     pub fn linked(&mut self, peer: PeerIndex, up: bool) {
         let pairs: Vec<PairIndex> = self.registry.shared_with(peer).collect();
         for pair in pairs {
@@ -108,6 +130,7 @@ impl Endpoint {
             declined: BTreeSet::new(),
             skew: 0,
             batch: None,
+            late: (Vec::new(), 0),
             durable_news: false,
             created: 0,
         }
@@ -146,7 +169,7 @@ impl Endpoint {
         if self.batch.is_some() {
             return;
         }
-        let Running { registry, halves, keys, hellos, .. } = &mut self.running;
+        let Running { registry, keys, hellos, .. } = &mut self.running;
         let after = registry.durable();
         let cut = registry.ledger_cut();
         let clock = registry.sequencer().clock();
@@ -160,21 +183,6 @@ impl Endpoint {
             peers: Vec::new(),
             tickets: self.tickets.clone(),
         };
-        for pair in cut.pairs {
-            let half = &halves[pair.0 as usize];
-            for cell in half.state().after(after) {
-                let (mut path, mut bytes) = (String::new(), Vec::new());
-                half.state().write_path(cell, &mut path);
-                put_cell(&mut bytes, half.state(), cell);
-                batch.cells.push(((pair.0, path), bytes));
-            }
-            let slot = registry.share_of(pair).map(|share| share.slot);
-            let record =
-                PairRecord { index: pair.0, name: "pair".to_owned(), sync: false, changed: half.last_change(), slot, half: half.record() };
-            let mut bytes = Vec::new();
-            record.put(&mut bytes);
-            batch.pairs.push((*registry.pair_id(pair).as_bytes(), bytes));
-        }
         for peer in registry.peers() {
             let record = PeerRecord {
                 keys: keys[peer.0 as usize],
@@ -189,12 +197,23 @@ impl Endpoint {
             record.put(&mut bytes);
             batch.peers.push((*registry.peer_id(peer).as_bytes(), bytes));
         }
+        if !self.config.collects_late {
+            self.running.collect(&mut batch, &cut.pairs, after);
+        } else {
+            self.late = (cut.pairs, after);
+        }
         self.batch = Some(batch);
     }
 
     /// The batch is durable. Returns whether it brought the ledger further.
     pub fn end_commit(&mut self) -> bool {
-        let Some(batch) = self.batch.take() else { return false };
+        let Some(mut batch) = self.batch.take() else { return false };
+        let (pairs, after) = std::mem::take(&mut self.late);
+        self.running.collect(&mut batch, &pairs, after);
+        // The ceilings are those of the moment when the last cell was collected, or a cell could lie above them.
+        let sequencer = self.running.registry.sequencer();
+        batch.number_ceiling = batch.number_ceiling.max(sequencer.last());
+        batch.stamp_ceiling = batch.stamp_ceiling.max(sequencer.clock());
         let (number, number_ceiling, stamp_ceiling) = (batch.number, batch.number_ceiling, batch.stamp_ceiling);
         self.image.apply(batch);
         let registry = &mut self.running.registry;
@@ -211,6 +230,7 @@ impl Endpoint {
     /// Everything is gone but the ledger; and the endpoint starts again.
     pub fn crash(&mut self) {
         self.batch = None;
+        self.late = (Vec::new(), 0);
         self.durable_news = false;
         self.tickets = self.image.tickets.clone();
         self.running = restore(&self.image, self.identity.endpoint_id());

@@ -52,7 +52,7 @@ pub struct HalfPair {
     peer: Option<EndpointId>,
     contexts: Contexts,
     lifecycle: Lifecycle,
-    /// My number of the last delta of the peer's that was applied in this run.
+    /// My number of the last delta of the peer's that was applied, or of the last that is still seen in a cell after a restart.
     last_remote_arrival: u64,
     settled_count: u64,
     joined: u64,
@@ -107,6 +107,9 @@ impl HalfPair {
     /// [`PointerError`] if the path is no JSON Pointer.
     pub fn restore_cell(&mut self, path: &str, version: Version, arrival: u64, births: &[Birth]) -> Result<(), PointerError> {
         let cell = self.enter(path)?;
+        if version.author != self.me {
+            self.last_remote_arrival = self.last_remote_arrival.max(arrival);
+        }
         // What is learned last is preferred; the record names the preferred birth first.
         let mut births = births.iter().rev();
         self.state.set(cell, version, arrival, births.next().copied().unwrap_or_default());

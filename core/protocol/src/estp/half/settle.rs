@@ -1,6 +1,7 @@
 //! What is settled: durable on both sides.
 
 use super::HalfPair;
+use crate::estp::dot::Lost;
 use crate::estp::lifecycle::{Event, PendingFact};
 
 /// How far the two halves have got, as far as this one knows.
@@ -12,6 +13,8 @@ pub struct Horizon {
     pub peer_holds: u64,
     /// Up to which of its own numbers the peer's ledger is durable.
     pub peer_durable: u64,
+    /// What the peer lost of its own when it was stopped uncleanly; it counts as durable there only when the peer has got it back.
+    pub peer_lost: Lost,
 }
 
 impl HalfPair {
@@ -55,7 +58,8 @@ impl HalfPair {
         // Numbers of earlier epochs say nothing about the counter of the current one, which is the last that was entered.
         let mut epochs = self.vector.entries().iter().rev().filter(|seen| Some(seen.author.endpoint) == self.peer);
         let last = epochs.next().map_or(0, |seen| seen.number);
-        self.last_remote_arrival <= horizon.durable_here && last <= horizon.peer_durable
+        let is_there = !horizon.peer_lost.contains(last) || self.last_remote_arrival <= horizon.peer_holds;
+        self.last_remote_arrival <= horizon.durable_here && last <= horizon.peer_durable && is_there
     }
 
     /// A collapse was asked for: what is pending now is being settled.
