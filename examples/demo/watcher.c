@@ -68,7 +68,7 @@ static void report(void) {
   check(spook_engine_traffic(engine, &traffic, &error), &error, "traffic");
   check(spook_pair_lifecycle(pair, &life, &error), &error, "lifecycle");
   printf("report settled=%d digest=", (int)result.settled);
-  for (size_t i = sizeof result.state.digest; i-- > 0;) printf("%02x", result.state.digest[i]);
+  for (size_t i = 0; i < sizeof result.state.digest; i++) printf("%02x", result.state.digest[i]);
   printf(" sent=%llu received=%llu messages=%llu handshakes=%llu lifecycle=%s\n", (unsigned long long)traffic.bytes_sent,
          (unsigned long long)traffic.bytes_received, (unsigned long long)(traffic.messages_sent + traffic.messages_received),
          (unsigned long long)traffic.handshakes, spook_lifecycle_name(life.name));
