@@ -178,7 +178,8 @@ static void other_failures_write_nothing_either(void) {
 static void lengths_that_cannot_be_are_refused(void) {
   REFUSED(SPOOK_E_INVALID, spook_read_state_json, pair, "/x", SIZE_MAX, &out.buf);
   REFUSED(SPOOK_E_INVALID, spook_write_state_cbor, pair, "/x", 2, (const uint8_t *)"", SIZE_MAX / 2 + 1, &out.candidate);
-  static const spook_operation operation;
+  spook_operation operation;
+  memset(&operation, 0, sizeof operation);
   REFUSED(SPOOK_E_INVALID, spook_write_many, pair, &operation, SIZE_MAX / 8, &out.candidate);
 }
 

@@ -97,6 +97,14 @@ static int try_once(void) {
   return 7;
 }
 
+#ifdef __SANITIZE_ADDRESS__
+static void a_child_of_a_busy_parent_is_not_tried(void) {
+  (void)keep_busy;
+  (void)try_once;
+  (void)is_over;
+  printf("test a_child_of_a_busy_parent_does_not_hang ... ignored, the allocator of AddressSanitizer hangs in such a child\n");
+}
+#else
 static void a_child_of_a_busy_parent_does_not_hang(void) {
   pthread_t threads[3];
   for (int i = 0; i < 3; i++) pthread_create(&threads[i], NULL, keep_busy, NULL);
@@ -104,6 +112,7 @@ static void a_child_of_a_busy_parent_does_not_hang(void) {
   is_over = 1;
   for (int i = 0; i < 3; i++) pthread_join(threads[i], NULL);
 }
+#endif
 
 static void sleep_long(collector *self, const spook_event *event) {
   (void)self;
@@ -133,7 +142,11 @@ int main(void) {
   static const test_case tests[] = {
       CASE(a_child_may_not_use_the_parents_handles),
       CASE(a_child_may_open_an_engine_of_its_own),
+#ifdef __SANITIZE_ADDRESS__
+      CASE(a_child_of_a_busy_parent_is_not_tried),
+#else
       CASE(a_child_of_a_busy_parent_does_not_hang),
+#endif
       CASE(a_program_may_exit_with_live_observers),
   };
   int result = RUN(tests);

@@ -3,6 +3,7 @@
 //! Each step is a [`Step`] in one of the modules here; [`all`] lists them in the order in which they run. A step that lacks a tool is
 //! skipped with the reason, never passed.
 
+mod c;
 mod libtest;
 mod readme;
 mod rust;
@@ -33,7 +34,7 @@ const LANGUAGES: [&str; 9] = ["rust", "c", "python", "node", "java", "swift", "d
 
 /// Every step, in order.
 fn all() -> impl Iterator<Item = &'static Step> {
-    [rust::STEPS, wasm::STEPS, readme::STEPS].into_iter().flatten()
+    [rust::STEPS, wasm::STEPS, c::STEPS, readme::STEPS].into_iter().flatten()
 }
 
 /// Runs the command.
