@@ -73,16 +73,6 @@ impl Arguments {
         Ok(Some(self.words.remove(index)))
     }
 
-    /// Takes what stands behind a lone `--`.
-    pub fn behind_dashes(&mut self) -> Vec<String> {
-        let Some(index) = self.words.iter().position(|word| word == "--") else {
-            return Vec::new();
-        };
-        let behind = self.words.split_off(index + 1);
-        self.words.pop();
-        behind
-    }
-
     /// Refuses what no call has taken.
     pub fn finish(self, known: &[&str]) -> Result<(), String> {
         let Some(word) = self.words.first() else {
@@ -115,8 +105,7 @@ mod tests {
 
     #[test]
     fn values_are_taken_in_both_ways_of_writing() {
-        let mut arguments = Arguments::for_test(&["--a", "1", "--b=2", "--c", "--d", "--", "--x", "y"]);
-        assert_eq!(arguments.behind_dashes(), ["--x", "y"]);
+        let mut arguments = Arguments::for_test(&["--a", "1", "--b=2", "--c", "--d"]);
         assert_eq!(arguments.value("--a"), Ok(Some("1".to_owned())));
         assert_eq!(arguments.value("--b"), Ok(Some("2".to_owned())));
         assert!(arguments.value("--c").is_err());

@@ -3,36 +3,30 @@
 use crate::arguments::{Arguments, Done};
 use crate::process;
 use std::path::Path;
-use std::process::Command;
 
 /// The help of the command.
 pub const HELP: &str = "\
-Runs the benchmarks in release mode: those of libspook, then the same work on the peers (bench/peers, a workspace apart, slow to build).
-They print ratios and exact counts; a benchmark is not a test, and fails only if it cannot run.
+Measures libspook beside Automerge, Yrs and Loro, in release mode, and prints one table with what it ran on (docs/benchmarks.md).
+It judges ratios and exact counts; a benchmark is not a test, and fails only if it cannot run.
 
 Options:
-  --no-peers   leave the peers out
-  -- WORDS     handed on to each benchmark
+  --row P1[,P2...]   only these rows
+  --fast             fewer rounds, and no state of 10 M cells
+  --no-peers         without the peers (bench/peers, a workspace apart: minutes to build the first time)
+  --write FILE       put the table between the markers of that file, too, such as docs/benchmarks.md
 ";
 
 /// Runs the command.
 pub fn command(root: &Path, mut arguments: Arguments) -> Done {
-    let words = arguments.behind_dashes();
-    let no_peers = arguments.flag("--no-peers");
-    arguments.finish(&["--no-peers"])?;
     let mut own = process::cargo();
-    own.args(["run", "--release", "-p", "spook-bench", "--"]);
-    let mut works = run(root, own.args(&words))?;
-    let peers = root.join("bench/peers/Cargo.toml");
-    if !no_peers && peers.exists() {
-        let mut command = process::cargo();
-        command.args(["run", "--release", "--manifest-path"]).arg(peers).arg("--");
-        works &= run(root, command.args(&words))?;
+    own.args(["run", "--quiet", "--release", "--package", "spook-bench", "--"]).current_dir(root);
+    for name in ["--row", "--write"] {
+        if let Some(value) = arguments.value(name)? {
+            own.args([name, &value]);
+        }
     }
-    Ok(works)
-}
-
-fn run(root: &Path, command: &mut Command) -> Result<bool, String> {
-    let status = command.current_dir(root).status().map_err(|error| format!("cargo does not run: {error}"))?;
+    own.args(["--fast", "--no-peers"].into_iter().filter(|name| arguments.flag(name)));
+    arguments.finish(&["--row", "--fast", "--no-peers", "--write"])?;
+    let status = own.status().map_err(|error| format!("cargo does not run: {error}"))?;
     Ok(status.success())
 }
