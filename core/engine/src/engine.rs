@@ -90,12 +90,12 @@ impl Engine {
         spook_protocol::estp::candidate::check(&operation)?;
         let me = shared.me();
         let in_ledger = !shared.is_in_memory() && options.durability != Durability::Memory;
-        let core = shared.add_pair(name, false, |name| {
+        let core = shared.add_pair(name, false, |name, row| {
             let id = PairId::generate(time::seed());
             let mut registry = shared.registry();
             let changed = registry.sequencer().last();
             let index = registry.add_pair(id, changed, in_ledger);
-            Ok(PairCore::awake(index, id, name, options.durability, HalfPair::new(me, None, storage::hash_seed())))
+            Ok(PairCore::awake(index, row, id, name, options.durability, HalfPair::new(me, None, storage::hash_seed())))
         })?;
         let pair = Pair::new(Arc::clone(&self.open), core);
         pair.begin_with(&operation)?;
@@ -138,6 +138,10 @@ impl Engine {
         let redeeming = shared.forming().redeem(ticket);
         if let Some(io) = shared.io.get() {
             io.redeem(id);
+        }
+        if shared.is_closing() {
+            // The I/O thread may have ended the redemptions already, and this one came after.
+            redeeming.finish(Err(Error::new(Code::Closed, "the engine was closed")));
         }
         let formed = redeeming.wait(timeout);
         shared.forming().forget(id);
@@ -260,20 +264,17 @@ fn restore_peers(shared: &Shared, lost: Lost) -> Result<(), Error> {
 }
 
 fn restore_pairs(shared: &Shared, me: Author) -> Result<(), Error> {
-    let mut pairs = storage::read_pairs(&shared.ledger)?;
-    // Indices are dense and are part of the keys of cells; feeds want the order of the last change.
-    let by_change: Vec<(PairId, u32)> = pairs.iter().map(|(id, pair)| (*id, pair.index)).collect();
-    pairs.sort_by_key(|(_, pair)| pair.index);
+    // Feeds want the order of the last change, and so the Pairs get their indices in it; cells are found by the row in the record.
+    let pairs = storage::read_pairs(&shared.ledger)?;
     for (id, record) in &pairs {
         let durability = if record.sync { Durability::Sync } else { Durability::Batched };
-        shared.add_pair(&record.name, false, |name| {
+        shared.add_pair(&record.name, false, |name, _| {
             let index = shared.registry().add_pair_unlisted(*id);
-            Ok(PairCore::asleep(index, *id, name, durability, me, (record.half.clone(), record.changed)))
+            Ok(PairCore::asleep(index, record.index, *id, name, durability, me, (record.half.clone(), record.changed)))
         })?;
     }
     let mut registry = shared.registry();
-    for (_, index) in by_change {
-        let (_, record) = &pairs[index as usize];
+    for (index, (_, record)) in (0..).zip(&pairs) {
         let pair = spook_protocol::registry::PairIndex(index);
         registry.list_in_ledger(pair, record.changed);
         if let (Some(peer), Some(slot)) = (record.half.peer.and_then(|peer| registry.find_peer(peer)), record.slot)

@@ -112,6 +112,17 @@ impl Forming {
         arrived
     }
 
+    /// Ends the redemptions of some tickets with an error.
+    pub(crate) fn give_up(&mut self, is_meant: impl Fn(&Ticket) -> bool, error: &Error) {
+        self.redeeming.retain(|_, redeeming| {
+            let ends = is_meant(&redeeming.ticket);
+            if ends {
+                redeeming.finish(Err(error.clone()));
+            }
+            !ends
+        });
+    }
+
     /// Gives a redemption up, or forgets it when it is done.
     pub(crate) fn forget(&mut self, id: TicketId) {
         self.redeeming.remove(&id);

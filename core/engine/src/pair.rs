@@ -85,8 +85,8 @@ impl Pair {
             return Err(Error::new(Code::Address, "the engine listens nowhere, so that nobody could use the ticket"));
         }
         let secret = TicketSecret::generate(time::seed());
-        let expires_in = options.expires_in.unwrap_or(DAY).as_millis() as u64;
-        let expires = (time::now_ms() + expires_in) / 1000;
+        let expires_in = u64::try_from(options.expires_in.unwrap_or(DAY).as_millis()).unwrap_or(u64::MAX);
+        let expires = time::now_ms().saturating_add(expires_in) / 1000;
         let issuer = *shared.identity.public();
         let ticket = Ticket { pair: self.core.id, issuer, addresses, secret: secret.clone(), expires_unix_s: expires };
         let text = ticket.to_text()?.to_string();
@@ -108,7 +108,7 @@ impl Pair {
             Some(half) => half.read(path).map_err(|error| Error::pointer(path, error))?,
             None => {
                 drop(state);
-                storage::read_asleep(&shared.ledger, self.core.index, path)?
+                storage::read_asleep(&shared.ledger, self.core.row, path)?
             }
         };
         value.ok_or_else(|| Error::new(Code::NotFound, format!("{path:?} in {:?}", self.core.name)))

@@ -15,6 +15,8 @@ use std::time::Duration;
 
 pub(crate) struct PairCore {
     pub(crate) index: PairIndex,
+    /// The number in the keys of its cells: given once for ever, while indices close the gaps that Pairs leave which the ledger does not keep.
+    pub(crate) row: u32,
     pub(crate) id: PairId,
     pub(crate) name: String,
     pub(crate) durability: Durability,
@@ -49,25 +51,26 @@ enum Replica {
 }
 
 impl PairCore {
-    pub(crate) fn awake(index: PairIndex, id: PairId, name: String, durability: Durability, half: HalfPair) -> PairCore {
+    pub(crate) fn awake(index: PairIndex, row: u32, id: PairId, name: String, durability: Durability, half: HalfPair) -> PairCore {
         let me = half.me();
-        PairCore::with(index, id, name, durability, me, Replica::Awake(half))
+        PairCore::with((index, row), id, name, durability, me, Replica::Awake(half))
     }
 
     pub(crate) fn asleep(
         index: PairIndex,
+        row: u32,
         id: PairId,
         name: String,
         durability: Durability,
         me: Author,
         record: (HalfRecord, u64),
     ) -> PairCore {
-        PairCore::with(index, id, name, durability, me, Replica::Asleep(record.0, record.1))
+        PairCore::with((index, row), id, name, durability, me, Replica::Asleep(record.0, record.1))
     }
 
-    fn with(index: PairIndex, id: PairId, name: String, durability: Durability, me: Author, replica: Replica) -> PairCore {
+    fn with((index, row): (PairIndex, u32), id: PairId, name: String, durability: Durability, me: Author, replica: Replica) -> PairCore {
         let state = Mutex::new(PairState { replica, link: None });
-        PairCore { index, id, name, durability, me, observers: Observers::default(), state, settling: Condvar::new() }
+        PairCore { index, row, id, name, durability, me, observers: Observers::default(), state, settling: Condvar::new() }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, PairState> {
@@ -116,7 +119,7 @@ impl PairState {
     /// The half, brought back from the ledger if it is asleep.
     pub(crate) fn half(&mut self, core: &PairCore, surroundings: &impl Surroundings) -> Result<&mut HalfPair, Error> {
         if let Replica::Asleep(record, _) = &self.replica {
-            let mut half = storage::load_half(surroundings.ledger(), core.index, core.me, record.clone())?;
+            let mut half = storage::load_half(surroundings.ledger(), core.row, core.me, record.clone())?;
             // What is pending is not stored: it follows from what both sides hold.
             half.settle(surroundings.horizon(core.index));
             if self.link.is_some() {

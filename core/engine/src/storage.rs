@@ -10,7 +10,6 @@ use spook_protocol::etcp::{Identity, TicketId, TicketSecret};
 use spook_protocol::id::{EndpointId, PairId};
 use spook_protocol::pointer;
 use spook_protocol::record::{self, CellRecord, EndpointRecord, PairRecord, PeerRecord, TicketRecord};
-use spook_protocol::registry::PairIndex;
 use spook_protocol::value::Value;
 use spook_protocol::wire::Malformed;
 
@@ -114,10 +113,10 @@ fn secret_key(id: TicketId) -> Vec<u8> {
     [b"ticket/".as_slice(), &id.0].concat()
 }
 
-/// The key of a cell: the Pair's index and the path.
-pub(crate) fn cell_key(key: &mut Vec<u8>, pair: PairIndex, path: &str) {
+/// The key of a cell: the Pair's row and the path.
+pub(crate) fn cell_key(key: &mut Vec<u8>, row: u32, path: &str) {
     key.clear();
-    key.extend_from_slice(&pair.0.to_be_bytes());
+    key.extend_from_slice(&row.to_be_bytes());
     key.extend_from_slice(path.as_bytes());
 }
 
@@ -128,8 +127,8 @@ fn read_cell(key: &[u8], value: &[u8]) -> Result<(String, CellRecord), Error> {
 }
 
 /// Brings a half back with all its cells.
-pub(crate) fn load_half(ledger: &Ledger, pair: PairIndex, me: Author, record: HalfRecord) -> Result<HalfPair, Error> {
-    let mut cells = scan_cells(ledger, &pair.0.to_be_bytes())?;
+pub(crate) fn load_half(ledger: &Ledger, row: u32, me: Author, record: HalfRecord) -> Result<HalfPair, Error> {
+    let mut cells = scan_cells(ledger, &row.to_be_bytes())?;
     cells.sort_by_key(|(_, cell)| cell.arrival);
     let mut half = HalfPair::restore(me, record, hash_seed());
     for (path, cell) in cells {
@@ -157,13 +156,13 @@ fn scan_cells(ledger: &Ledger, prefix: &[u8]) -> Result<Vec<(String, CellRecord)
 }
 
 /// Reads a path of a Pair that is asleep, touching only the cells at and below it.
-pub(crate) fn read_asleep(ledger: &Ledger, pair: PairIndex, path: &str) -> Result<Option<Value>, Error> {
+pub(crate) fn read_asleep(ledger: &Ledger, row: u32, path: &str) -> Result<Option<Value>, Error> {
     let mut canonical = String::with_capacity(path.len());
     for key in pointer::keys(path)? {
         pointer::push_key(&mut canonical, &key?);
     }
     let mut key = Vec::new();
-    cell_key(&mut key, pair, &canonical);
+    cell_key(&mut key, row, &canonical);
     let mut cells = Vec::new();
     if let Some(value) = ledger.get(Table::Cells, &key)? {
         cells.push(read_cell(&key, &value)?);

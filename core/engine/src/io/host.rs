@@ -84,8 +84,11 @@ impl EngineHost<'_> {
             let fits = shared.registry().share_of(pair) == Some(Share { peer: self.peer, slot: offer.slot });
             return if fits { Ok(pair) } else { Err(Error::new(Code::Protocol, "the peer offers a Pair that is shared otherwise")) };
         }
+        if shared.registry().in_slot(self.peer, offer.slot).is_some() {
+            return Err(Error::new(Code::Protocol, "the peer offers a Pair in a slot that is taken"));
+        }
         let me = shared.me();
-        let core = shared.add_pair(&offer.name, true, |name| {
+        let core = shared.add_pair(&offer.name, true, |name, row| {
             let mut registry = shared.registry();
             let changed = registry.sequencer().last();
             let pair = registry.add_pair(offer.pair, changed, !shared.is_in_memory());
@@ -93,7 +96,7 @@ impl EngineHost<'_> {
                 return Err(Error::new(Code::Protocol, "the peer offers a Pair in a slot that is taken"));
             }
             let half = HalfPair::new(me, Some(peer), storage::hash_seed());
-            Ok(PairCore::awake(pair, offer.pair, name, Durability::Batched, half))
+            Ok(PairCore::awake(pair, row, offer.pair, name, Durability::Batched, half))
         })?;
         shared.arrive(core.index, Stamp::ZERO);
         shared.notify_ledger();
@@ -199,12 +202,14 @@ impl Host for EngineHost<'_> {
         }
     }
 
-    fn accepted(&mut self, _slot: u64) {
-        // The Pair was entangled when it was shared; the peer has it now.
+    fn accepted(&mut self, slot: u64) {
+        // The Pair was entangled when it was shared; but the peer may have refused what it was sent of it before it knew of the Pair.
+        if let Some(core) = self.core(slot) {
+            self.entangle(&core);
+        }
     }
 
-    fn slot_refused(&mut self, slot: u64, code: Code) {
-        let _ = code;
+    fn slot_refused(&mut self, slot: u64, _code: Code) {
         if let Some(core) = self.core(slot) {
             let mut state = core.lock();
             state.link = None;

@@ -9,7 +9,7 @@ use crate::pair_core::PairCore;
 use crate::shared::Shared;
 use spook_protocol::error::Code;
 use spook_protocol::estp::lifecycle::Reason;
-use spook_protocol::etcp::Refusal;
+use spook_protocol::etcp::{Refusal, Ticket, TicketId};
 use spook_protocol::id::EndpointId;
 use spook_protocol::link::{Held, Lost, Progress};
 use spook_protocol::registry::PeerIndex;
@@ -78,26 +78,15 @@ pub(crate) fn note_obstacle(shared: &Shared, issuer: EndpointId, reason: &str) {
     }
 }
 
-/// The issuer turned this endpoint away.
-pub(crate) fn refuse_redemptions(shared: &Shared, issuer: EndpointId, refusal: Refusal) {
-    let code = match refusal {
-        Refusal::Version => Code::Version,
-        Refusal::TicketExpired => Code::TicketExpired,
-        Refusal::TicketUsed => Code::TicketUsed,
-        Refusal::Busy | Refusal::Revoked | Refusal::Other(_) => Code::Refused,
+/// The issuer turned this endpoint away: for the ticket that it was shown, or altogether.
+pub(crate) fn refuse_redemptions(shared: &Shared, issuer: EndpointId, presented: Option<TicketId>, refusal: Refusal) {
+    let (code, only) = match refusal {
+        Refusal::Version => (Code::Version, None),
+        Refusal::TicketExpired => (Code::TicketExpired, presented),
+        Refusal::TicketUsed => (Code::TicketUsed, presented),
+        Refusal::Busy => return,
+        Refusal::Revoked | Refusal::Other(_) => (Code::Refused, None),
     };
-    if refusal != Refusal::Busy {
-        give_up_redemptions(shared, issuer, Error::new(code, refusal.to_string()));
-    }
-}
-
-/// Ends the redemption of all tickets of an issuer.
-pub(crate) fn give_up_redemptions(shared: &Shared, issuer: EndpointId, error: Error) {
-    let mut forming = shared.forming();
-    for secret in forming.to_redeem_at(issuer) {
-        if let Some(redeeming) = forming.redeeming(secret.id()) {
-            redeeming.finish(Err(error.clone()));
-        }
-        forming.forget(secret.id());
-    }
+    let is_meant = |ticket: &Ticket| ticket.issuer.endpoint_id() == issuer && only.is_none_or(|id| ticket.secret.id() == id);
+    shared.forming().give_up(is_meant, &Error::new(code, refusal.to_string()));
 }

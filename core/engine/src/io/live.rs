@@ -242,7 +242,6 @@ fn reason_of(ended: &Ended) -> Reason {
     match ended {
         Ended::Silent => Reason::PeerSilent,
         Ended::Fault(Fault::Closed(Code::Closed, _)) => Reason::PeerClosed,
-        Ended::Fault(Fault::Closed(Code::Refused, _)) => Reason::Refused,
         Ended::Damaged | Ended::Fault(_) => Reason::LinkLost,
     }
 }

@@ -9,7 +9,7 @@ use crate::io::{Command, Mail, links};
 use crate::shared::Shared;
 use spook_protocol::error::Code;
 use spook_protocol::estp::lifecycle::Reason;
-use spook_protocol::etcp::{ReceivedHello, Refusal, TicketId};
+use spook_protocol::etcp::{ReceivedHello, Refusal, TicketId, TicketSecret};
 use spook_protocol::id::EndpointId;
 use spook_protocol::link::Connection;
 use spook_protocol::link::frame::Frame;
@@ -272,10 +272,10 @@ impl Reactor {
             let outcome = link.flush_all(&self.shared);
             return self.conclude(&link, outcome);
         }
-        let secret = peer.is_none().then(|| redeeming.ticket.secret.clone());
         let addresses = redeeming.ticket.addresses.clone();
         let target = self.targets.entry(endpoint).or_insert_with(|| Target::new(*issuer, Vec::new(), None));
-        target.ticket = secret;
+        // Also for a peer that is known here: the issuer may not have heard the end of the first contact, or have lost it.
+        target.ticket = Some(redeeming.ticket.secret.clone());
         if !addresses.is_empty() {
             target.addresses = addresses;
         }
@@ -288,10 +288,17 @@ impl Reactor {
         let peer = self.shared.registry().find_peer(endpoint);
         let is_linked = peer.is_some_and(|peer| self.links.contains_key(&peer));
         let Some(target) = self.targets.get_mut(&endpoint).filter(|target| !is_linked && target.attempt.is_none()) else { return };
-        if target.ticket.is_some() && self.shared.forming().to_redeem_at(endpoint).is_empty() {
-            // Whoever wanted the ticket has given up.
-            self.targets.remove(&endpoint);
-            return;
+        if let Some(ticket) = &target.ticket {
+            let wanted = self.shared.forming().to_redeem_at(endpoint);
+            let is_wanted = wanted.iter().any(|secret| secret.id() == ticket.id());
+            if !is_wanted {
+                target.ticket = wanted.into_iter().next();
+            }
+            if target.ticket.is_none() && peer.is_none() {
+                // Whoever wanted the ticket has given up.
+                self.targets.remove(&endpoint);
+                return;
+            }
         }
         let now = self.shared.time.now_us();
         let mut dial = match target.begin() {
@@ -333,7 +340,8 @@ impl Reactor {
 
     fn refused(&mut self, key: usize, endpoint: EndpointId, refusal: Refusal) {
         self.timers.cancel(Timer::Socket(key));
-        links::refuse_redemptions(&self.shared, endpoint, refusal);
+        let presented = self.targets.get(&endpoint).and_then(|target| target.ticket.as_ref()).map(TicketSecret::id);
+        links::refuse_redemptions(&self.shared, endpoint, presented, refusal);
         let now = self.shared.time.now_us();
         self.attempt_failed(endpoint, refusal.to_string(), now);
     }
@@ -425,10 +433,8 @@ impl Reactor {
             link.farewell(&self.shared);
             links::decohere(&self.shared, &link, Reason::LinkLost);
         }
-        let waiting: Vec<EndpointId> = self.targets.keys().copied().collect();
-        for endpoint in waiting {
-            links::give_up_redemptions(&self.shared, endpoint, Error::new(Code::Closed, "the engine was closed"));
-        }
+        let closed = Error::new(Code::Closed, "the engine was closed");
+        self.shared.forming().give_up(|_| true, &closed);
         self.sockets.clear();
     }
 }

@@ -19,6 +19,7 @@ use spook_protocol::estp::half::Horizon;
 use spook_protocol::estp::{Author, Stamp};
 use spook_protocol::etcp::Identity;
 use spook_protocol::id::EndpointId;
+use spook_protocol::limits;
 use spook_protocol::record::PeerRecord;
 use spook_protocol::registry::{PairIndex, Registry};
 use std::collections::BTreeMap;
@@ -46,6 +47,8 @@ pub(crate) struct Shared {
 pub(crate) struct Pairs {
     list: Vec<Arc<PairCore>>,
     by_name: BTreeMap<String, PairIndex>,
+    /// The row of the next Pair.
+    next_row: u32,
 }
 
 /// Bytes and messages above the transport, both ways.
@@ -202,28 +205,29 @@ impl Shared {
 
     /// Enters a Pair under its name. Indices must come without gaps.
     ///
-    /// `make` gets the index that the registry gives, and the name: as wished, or with a number behind it where `rename` allows that.
+    /// `make` gets the name, as wished or with a number behind it where `rename` allows that, and a row that no Pair has.
     pub(crate) fn add_pair(
         &self,
         name: &str,
         rename: bool,
-        make: impl FnOnce(String) -> Result<PairCore, Error>,
+        make: impl FnOnce(String, u32) -> Result<PairCore, Error>,
     ) -> Result<Arc<PairCore>, Error> {
         let mut pairs = self.pairs.write().unwrap_or_else(PoisonError::into_inner);
         let mut free = name.to_owned();
-        for count in 2.. {
+        for count in 2u32.. {
             if !pairs.by_name.contains_key(&free) {
                 break;
             }
             if !rename {
                 return Err(Error::new(Code::Exists, format!("{name:?}")));
             }
-            free = format!("{name} {count}");
+            free = numbered(name, count);
         }
-        let core = Arc::new(make(free)?);
+        let core = Arc::new(make(free, pairs.next_row)?);
         if core.index.0 as usize != pairs.list.len() {
             return Err(Error::bug("the index of a Pair is not the next one"));
         }
+        pairs.next_row = pairs.next_row.max(core.row + 1);
         pairs.by_name.insert(core.name.clone(), core.index);
         pairs.list.push(Arc::clone(&core));
         Ok(core)
@@ -328,4 +332,12 @@ impl Shared {
     pub(crate) fn put_dirty_tickets(&self, batch: &mut Batch) {
         self.forming().put_dirty(&self.ledger, batch);
     }
+}
+
+/// A name with a number behind it, cut so that it stays within the bound.
+fn numbered(name: &str, count: u32) -> String {
+    let number = format!(" {count}");
+    let most = limits::NAME_BYTES - number.len();
+    let end = (0..=most.min(name.len())).rev().find(|&end| name.is_char_boundary(end)).unwrap_or(0);
+    format!("{}{number}", &name[..end])
 }

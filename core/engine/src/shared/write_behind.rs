@@ -33,13 +33,6 @@ impl Source for WriteBehind {
         let mut registry = shared.registry();
         let after = registry.durable();
         let cut = registry.ledger_cut();
-        let clock = registry.sequencer().clock();
-        let (number_ceiling, stamp_ceiling) = if shared.is_closing() {
-            (cut.number, clock)
-        } else {
-            (cut.number + NUMBERS_AHEAD, Stamp::new(clock.ms().max(time::now_ms()) + STAMPS_AHEAD_MS, 0))
-        };
-        let endpoint = EndpointRecord { epoch: registry.epoch(), durable: cut.number, number_ceiling, stamp_ceiling };
         let peers = shared.dirty_peers(&registry, cut.number);
         drop(registry);
         let mut buffers = Buffers::default();
@@ -54,10 +47,11 @@ impl Source for WriteBehind {
             batch.put(Table::Peers, id.as_bytes(), &buffers.value);
         }
         shared.put_dirty_tickets(batch);
+        let endpoint = endpoint_record(&shared, cut.number);
         buffers.value.clear();
         endpoint.put(&mut buffers.value);
         batch.put(Table::Meta, ENDPOINT, &buffers.value);
-        *self.ceilings.lock().unwrap_or_else(PoisonError::into_inner) = (number_ceiling, stamp_ceiling);
+        *self.ceilings.lock().unwrap_or_else(PoisonError::into_inner) = (endpoint.number_ceiling, endpoint.stamp_ceiling);
         Cut { upto: cut.number, more: false }
     }
 
@@ -74,6 +68,18 @@ impl Source for WriteBehind {
     }
 }
 
+/// The endpoint's record, made after the last cell was collected: what was written meanwhile is in the batch too, and the ceilings must be above it.
+fn endpoint_record(shared: &Shared, durable: u64) -> EndpointRecord {
+    let mut registry = shared.registry();
+    let (last, clock) = (registry.sequencer().last(), registry.sequencer().clock());
+    let (number_ceiling, stamp_ceiling) = if shared.is_closing() {
+        (last, clock)
+    } else {
+        (last + NUMBERS_AHEAD, Stamp::new(clock.ms().max(time::now_ms()) + STAMPS_AHEAD_MS, 0))
+    };
+    EndpointRecord { epoch: registry.epoch(), durable, number_ceiling, stamp_ceiling }
+}
+
 #[derive(Default)]
 struct Buffers {
     path: String,
@@ -87,7 +93,7 @@ fn put_pair(batch: &mut Batch, buffers: &mut Buffers, shared: &Shared, core: &Pa
         for cell in half.state().after(after) {
             buffers.path.clear();
             half.state().write_path(cell, &mut buffers.path);
-            cell_key(&mut buffers.key, core.index, &buffers.path);
+            cell_key(&mut buffers.key, core.row, &buffers.path);
             buffers.value.clear();
             record::put_cell(&mut buffers.value, half.state(), cell);
             batch.put(Table::Cells, &buffers.key, &buffers.value);
@@ -96,7 +102,7 @@ fn put_pair(batch: &mut Batch, buffers: &mut Buffers, shared: &Shared, core: &Pa
     let (half, changed) = state.record();
     let slot = shared.registry().share_of(core.index).map(|share| share.slot);
     let sync = core.durability == Durability::Sync;
-    let record = PairRecord { index: core.index.0, name: core.name.clone(), sync, changed, slot, half };
+    let record = PairRecord { index: core.row, name: core.name.clone(), sync, changed, slot, half };
     drop(state);
     buffers.value.clear();
     record.put(&mut buffers.value);
