@@ -229,7 +229,8 @@ fn ledger_options(options: &EngineOptions, place: &Place) -> LedgerOptions {
 fn build(opened: Opened, options: EngineOptions, ledger: &Ledger, place: &Place) -> Result<Engine, Error> {
     let Opened { identity, endpoint, unclean } = opened;
     let me = Author { endpoint: identity.endpoint_id(), epoch: endpoint.epoch };
-    let last = if unclean { endpoint.number_ceiling } else { endpoint.durable };
+    // After a clean close the ceiling is the last number that was given.
+    let last = endpoint.number_ceiling;
     let mut sequencer = Sequencer::after(last, Clock::after(endpoint.stamp_ceiling));
     if *place == Place::Memory {
         sequencer.raise_ceilings(u64::MAX, Stamp::MAX);
