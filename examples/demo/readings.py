@@ -18,12 +18,12 @@ PERIOD = 0.2
 
 
 def readings():
-    """Load, memory and temperature, as the kernel tells them. A machine without a sensor has no temperature."""
+    """Load, memory and temperature, as the kernel tells them, by their paths. A machine without a sensor has no temperature."""
     with open("/proc/loadavg") as file:
         load = [float(word) for word in file.read().split()[:3]]
     with open("/proc/meminfo") as file:
         memory = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in file if line.startswith(("MemTotal", "MemAvailable"))}
-    now = {"load": load, "memory": {"total": memory["MemTotal"], "available": memory["MemAvailable"]}, "at": int(time.time() * 1000)}
+    now = {"load": load, "memory/total": memory["MemTotal"], "memory/available": memory["MemAvailable"], "at": int(time.time() * 1000)}
     for path in sorted(glob.glob("/sys/class/thermal/thermal_zone*/temp")):
         try:
             with open(path) as file:
@@ -69,7 +69,7 @@ def main(ledger, address):
         try:
             pair = node.open_pair("machine")
         except spook.NotFound:
-            pair = node.create_pair("machine", {"host": os.uname().nodename, "target": 20.0, "now": readings()})
+            pair = node.create_pair("machine", {"host": os.uname().nodename, "target": 20.0})
             print("ticket", pair.ticket(), flush=True)
         threading.Thread(target=print_changes, args=(pair, node.endpoint_id), daemon=True).start()
         writer = threading.Thread(target=share_readings, args=(pair, stop))

@@ -104,7 +104,7 @@ fn play(built: &Built, folder: &Path) -> Result<(), String> {
     println!("   c:      {right}");
     println!("   equal digests {} ms after the network was back", met.elapsed().as_millis());
     println!(
-        "   the C side's whole link: {} B sent, {} B received, {} handshake, {} messages",
+        "   the C side's whole link: {} B sent, {} B received; {} handshake, whose one round trip brought C up to date; {} messages in all",
         right.sent, right.received, right.handshakes, right.messages
     );
     println!(
