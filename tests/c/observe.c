@@ -251,6 +251,25 @@ static void an_observer_ends_itself(void) {
   EQUAL(1, observer.calls);
 }
 
+static void close_its_pair(collector *self, const spook_event *event) {
+  (void)event;
+  OK(spook_pair_close, self->pair);
+  EQUAL(0, number_of(self, &self->drops));
+}
+
+static void an_observer_closes_its_pair(void) {
+  collector observer;
+  spook_pair *again = NULL;
+  OK(spook_open_pair, engine, "observed", 8, 0, &again);
+  collector_init(&observer, again);
+  observer.act = close_its_pair;
+  observed_by(&observer, "/close", NULL);
+  write_int(pair, "/close", 1);
+  wait_for(&observer, &observer.drops, 1);
+  write_int(pair, "/close", 2);
+  EQUAL(1, observer.calls);
+}
+
 static spook_engine *closing_engine;
 
 static void close_the_engine(collector *self, const spook_event *event) {
@@ -339,6 +358,7 @@ int main(void) {
       CASE(each_way_of_closing_ends_a_subscription),
       CASE(unobserve_waits_for_the_running_call),
       CASE(an_observer_ends_itself),
+      CASE(an_observer_closes_its_pair),
       CASE(an_observer_closes_its_engine),
       CASE(an_event_is_over_after_the_call),
 #ifdef __cplusplus
