@@ -33,7 +33,7 @@ DELETE: Final = _Delete.DELETE
 class StateID(NamedTuple):
     """A state of a Pair."""
 
-    count: int
+    count: int  # type: ignore[assignment]  # The method of tuple is of no use here.
     """How many settled states this half has been through."""
     digest: str
     """Equal on every half that holds the same state."""

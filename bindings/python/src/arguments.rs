@@ -1,7 +1,7 @@
 //! What Python passes in: texts, times, and what may be left out.
 
 use crate::error;
-use pyo3::exceptions::PyUnicodeEncodeError;
+use pyo3::exceptions::{PyTypeError, PyUnicodeEncodeError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBool, PyString};
@@ -32,8 +32,8 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Text {
 
     fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Text> {
         if !object.is_instance_of::<PyString>() {
-            let detail = format!("a str is needed here, not {}", type_name(&object));
-            return Err(error::invalid_type(object.py(), &detail));
+            // pyo3 puts the name of the argument before it.
+            return Err(PyTypeError::new_err(format!("must be a str, not {}", type_name(&object))));
         }
         object.extract().map(|text| Text(Some(text))).map_err(|error| surrogate(object.py(), error))
     }
@@ -48,7 +48,7 @@ pub(crate) fn surrogate(py: Python<'_>, error: PyErr) -> PyErr {
     error
 }
 
-/// The name of an object's type, with an article-free wording that fits into a sentence.
+/// The name of an object's type.
 pub(crate) fn type_name(object: &Bound<'_, PyAny>) -> String {
     object.get_type().name().map_or_else(|_| "an object".to_owned(), |name| name.to_string())
 }
@@ -92,8 +92,8 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Time {
         let number = if is_delta { object.call_method0("total_seconds")? } else { object.to_owned() };
         let seconds: Option<f64> = if number.is_instance_of::<PyBool>() { None } else { number.extract().ok() };
         let Some(seconds) = seconds else {
-            let detail = format!("a time is a number of seconds, a datetime.timedelta or None, not {}", type_name(&object));
-            return Err(error::invalid_type(py, &detail));
+            let detail = format!("must be a number of seconds, a datetime.timedelta or None, not {}", type_name(&object));
+            return Err(PyTypeError::new_err(detail));
         };
         if seconds.is_nan() || seconds < 0.0 {
             return Err(error::fail(py, Code::Invalid, format!("a time of {seconds} seconds")));

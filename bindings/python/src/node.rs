@@ -5,6 +5,7 @@ use crate::pair::{Pair, PairHandle};
 use crate::process::Listed;
 use crate::released::Released;
 use crate::{call, error, notice, value};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
@@ -27,9 +28,6 @@ pub(crate) struct Node {
     home: Released<Arc<Listed>>,
 }
 
-/// open(location="", *, key=None, listen=None, heartbeat_timeout=None)
-/// --
-///
 /// Opens an engine.
 ///
 /// location: nothing or ":memory:" for one that forgets; else the path of its ledger, a file that is made if it is missing. A ledger is open in one
@@ -37,7 +35,10 @@ pub(crate) struct Node {
 /// socket, which reaches programs of this machine only; [] is nowhere. heartbeat_timeout: after how many seconds of silence a peer
 /// counts as gone (5 if not given).
 #[pyfunction]
-#[pyo3(signature = (location = None, *, key = None, listen = None, heartbeat_timeout = Time(None)))]
+#[pyo3(
+    signature = (location = None, *, key = None, listen = None, heartbeat_timeout = Time(None)),
+    text_signature = "(location='', *, key=None, listen=None, heartbeat_timeout=None)"
+)]
 pub(crate) fn open(
     py: Python<'_>,
     location: Option<Bound<'_, PyAny>>,
@@ -62,8 +63,7 @@ fn place(location: &Bound<'_, PyAny>) -> PyResult<String> {
         return Ok(location.extract::<Text>()?.to_owned());
     }
     if !location.hasattr("__fspath__")? {
-        let detail = format!("the location is a str or a path, not {}", type_name(location));
-        return Err(error::invalid_type(location.py(), &detail));
+        return Err(PyTypeError::new_err(format!("argument 'location': must be a str or a path, not {}", type_name(location))));
     }
     let path = location.py().import("os")?.call_method1("fsdecode", (location,))?;
     Ok(format!("file:{}", &*path.extract::<Text>()?))
@@ -71,7 +71,7 @@ fn place(location: &Bound<'_, PyAny>) -> PyResult<String> {
 
 fn ledger_key(key: &Bound<'_, PyAny>) -> PyResult<[u8; 32]> {
     let Some(bytes) = value::bytes(key)? else {
-        return Err(error::invalid_type(key.py(), &format!("the key is 32 bytes, not {}", type_name(key))));
+        return Err(PyTypeError::new_err(format!("argument 'key': must be 32 bytes, not {}", type_name(key))));
     };
     <[u8; 32]>::try_from(&*bytes).map_err(|_| {
         let detail = format!("the key has {} bytes and needs 32; hashlib.scrypt(..., dklen=32) makes such from a password", bytes.len());
@@ -99,7 +99,7 @@ impl Node {
     /// Creates a Pair with an initial value ({} if not given). Its name is unique in the ledger.
     ///
     /// durability: when what is written here is durable. "batched": after a few milliseconds; "sync": when write_state returns; "memory": never.
-    #[pyo3(signature = (name, initial = Given::No, *, durability = None))]
+    #[pyo3(signature = (name, initial = Given::No, *, durability = None), text_signature = "($self, name, initial={}, *, durability='batched')")]
     fn create_pair(&self, py: Python<'_>, name: Text, initial: Given<'_>, durability: Option<Text>) -> PyResult<Pair> {
         let initial = match initial {
             Given::No => Value::empty_object(),
@@ -113,7 +113,7 @@ impl Node {
     /// Opens a Pair: by a ticket of the side that created it, which works once, or by its name in this ledger.
     ///
     /// timeout: how many seconds to try to reach the issuer of the ticket; None is without limit.
-    #[pyo3(signature = (ticket_or_name, timeout = Time::seconds(10)))]
+    #[pyo3(signature = (ticket_or_name, timeout = Time::seconds(10)), text_signature = "($self, ticket_or_name, timeout=10.0)")]
     fn open_pair(&self, py: Python<'_>, ticket_or_name: Text, timeout: Time) -> PyResult<Pair> {
         let timeout = timeout.or_forever();
         let pair = if ticket_or_name.trim_start().starts_with(TICKET) {

@@ -6,6 +6,7 @@ use crate::process::Listed;
 use crate::released::{OfProcess, Released};
 use crate::subscription::{Kept, Subscription, Watching};
 use crate::{call, error, notice, value};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
@@ -149,7 +150,7 @@ impl Pair {
     /// A ticket: text by which one other program opens the Pair, once. Whoever holds it can do so; hand it over in private.
     ///
     /// expires_in: for how many seconds (or timedelta) it is good; a day if not given.
-    #[pyo3(signature = (expires_in = Time(None)))]
+    #[pyo3(signature = (expires_in = Time(None)), text_signature = "($self, expires_in=None)")]
     fn ticket(&self, py: Python<'_>, expires_in: Time) -> PyResult<String> {
         self.call(py, |pair| pair.ticket(TicketOptions { expires_in: expires_in.0 }))
     }
@@ -157,7 +158,7 @@ impl Pair {
     /// The value at a path (JSON Pointer, "/a/b"); the whole state at "". A consistent snapshot, which is the caller's to change.
     ///
     /// default: given back if there is nothing; without it that raises NotFound.
-    #[pyo3(signature = (path = Text::EMPTY, default = Given::No))]
+    #[pyo3(signature = (path = Text::EMPTY, default = Given::No), text_signature = "($self, path='', default=...)")]
     fn read_state<'py>(&self, py: Python<'py>, path: Text, default: Given<'py>) -> PyResult<Bound<'py, PyAny>> {
         let may_lack = matches!(default, Given::Yes(_));
         let read = self.call(py, |pair| match pair.read_state(&path) {
@@ -193,7 +194,10 @@ impl Pair {
     /// Without a callback the Subscription is iterated, with `for` or `async for`. With one, it is called with each change on a thread of the
     /// engine; what it raises goes to sys.unraisablehook. capacity: how many changes wait for a slow observer before those of one path are merged
     /// and a Gap tells so. lifecycle: Transitions of the Pair's lifecycle are told, too.
-    #[pyo3(signature = (path = Text::EMPTY, *, callback = None, capacity = 1024, lifecycle = false))]
+    #[pyo3(
+        signature = (path = Text::EMPTY, *, callback = None, capacity = 1024, lifecycle = false),
+        text_signature = "($self, path='', *, callback=None, capacity=1024, lifecycle=False)"
+    )]
     fn observe(
         &self,
         py: Python<'_>,
@@ -203,7 +207,8 @@ impl Pair {
         lifecycle: bool,
     ) -> PyResult<Subscription> {
         if let Some(object) = callback.as_ref().filter(|object| !object.is_callable()) {
-            return Err(error::invalid_type(py, &format!("the callback is a function of one argument, not {}", type_name(object))));
+            let detail = format!("argument 'callback': must be a function of one argument, not {}", type_name(object));
+            return Err(PyTypeError::new_err(detail));
         }
         let (handle, callback) = (Arc::clone(&self.handle), callback.map(Bound::unbind));
         let options = ObserveOptions { capacity, lifecycle };
@@ -218,7 +223,7 @@ impl Pair {
     ///
     /// It never takes longer than `timeout` seconds (None is without limit): look at `.settled` of what it gives. What has not settled by then goes
     /// on settling.
-    #[pyo3(signature = (timeout = Time::seconds(0), settled = false))]
+    #[pyo3(signature = (timeout = Time::seconds(0), settled = false), text_signature = "($self, timeout=0, settled=False)")]
     fn collapse<'py>(&self, py: Python<'py>, timeout: Time, settled: bool) -> PyResult<Bound<'py, PyAny>> {
         let options = CollapseOptions { timeout: timeout.or_forever(), settled };
         let found = if settled && options.timeout > call::SLICE {

@@ -1,5 +1,6 @@
 //! Fork, and the end of the process: all that is to be done around the engines of a process as a whole.
 
+use crate::observer;
 use crate::released::OfProcess;
 use pyo3::prelude::*;
 use spook::Engine;
@@ -11,8 +12,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long the end of the process waits for engines to close: only an observer that does not return takes longer than a moment.
-const AT_EXIT: Duration = Duration::from_secs(2);
+/// How long the end of the process waits for the disk.
+const FLUSH_AT_EXIT: Duration = Duration::from_secs(5);
+/// How long it waits for engines to take leave of their peers.
+const CLOSE_AT_EXIT: Duration = Duration::from_secs(2);
+/// How long it waits for an observer that runs.
+const OBSERVER_AT_EXIT: Duration = Duration::from_millis(100);
 
 /// An engine, listed so that the end of the process can close it.
 pub(crate) struct Listed {
@@ -92,28 +97,36 @@ pub(crate) fn after_fork_in_child() {
     });
 }
 
-/// At the end of the process (atexit): observers are called no more, and the engines close in good order, so that all that was written is
-/// durable. It does not wait for an observer that does not return.
+/// At the end of the process (atexit): observers are called no more, all that was written is made durable, and the engines close in good
+/// order, unless an observer does not return.
 #[pyfunction]
 #[pyo3(name = "_at_exit")]
 pub(crate) fn at_exit(py: Python<'_>) {
     EXITING.store(true, Ordering::Release);
     py.detach(|| {
         let engines: Vec<Arc<Listed>> = open().values().filter_map(Weak::upgrade).collect();
-        let (sender, receiver) = mpsc::channel::<()>();
+        let (flushed, all_flushed) = mpsc::channel::<()>();
+        let (closed, all_closed) = mpsc::channel::<()>();
         for listed in engines {
-            let sender = sender.clone();
+            let ends = (flushed.clone(), closed.clone());
             // Without a thread the engine ends as by a crash: that is safe, too.
             let _ = thread::Builder::new().name("spook-exit".into()).spawn(move || {
-                // There is nobody left to tell.
+                // There is nobody left to tell of errors.
+                let _ = listed.engine.flush();
+                drop(ends.0);
                 let _ = listed.engine.close();
                 std::mem::forget(listed);
-                drop(sender);
+                drop(ends.1);
             });
         }
-        drop(sender);
-        let deadline = Instant::now() + AT_EXIT;
-        // It ends when all threads have dropped their senders.
-        while receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_ok() {}
+        drop((flushed, closed));
+        wait_for(&all_flushed, FLUSH_AT_EXIT);
+        wait_for(&all_closed, if observer::is_running() { OBSERVER_AT_EXIT } else { CLOSE_AT_EXIT });
     });
+}
+
+/// Waits until all senders are gone.
+fn wait_for(receiver: &mpsc::Receiver<()>, limit: Duration) {
+    let deadline = Instant::now() + limit;
+    while receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_ok() {}
 }

@@ -155,7 +155,7 @@ impl Subscription {
 
     /// Waits for the next change for `timeout` seconds, without limit if that is None, and raises Timeout if none came. Gives None once the
     /// subscription has ended.
-    #[pyo3(signature = (timeout = Time(None)))]
+    #[pyo3(signature = (timeout = Time(None)), text_signature = "($self, timeout=None)")]
     fn next<'py>(&self, py: Python<'py>, timeout: Time) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.wait(py, timeout.0)
     }

@@ -36,14 +36,17 @@ impl EngineOptions {
         match self.location.as_str() {
             "" | ":memory:" => Ok(Place::Memory),
             location => {
-                let path = location.strip_prefix("file:").unwrap_or(location);
-                if let Some((scheme, _)) = path.split_once(':')
+                if let Some(path) = location.strip_prefix("file:") {
+                    // A path whatever it looks like.
+                    return Ok(Place::File(PathBuf::from(path)));
+                }
+                if let Some((scheme, _)) = location.split_once(':')
                     && ["unix", "spook", "tcp", "ws", "wss", "quic", "http", "https"].contains(&scheme)
                 {
                     let detail = format!("{location:?} is the address of a daemon; this version opens ledgers in its own process");
                     return Err(Error::new(Code::Address, detail));
                 }
-                Ok(Place::File(PathBuf::from(path)))
+                Ok(Place::File(PathBuf::from(location)))
             }
         }
     }
@@ -105,6 +108,7 @@ mod tests {
         assert_eq!(place(":memory:"), Ok(Place::Memory));
         assert_eq!(place("home.spook"), Ok(Place::File("home.spook".into())));
         assert_eq!(place("file:/a/b"), Ok(Place::File("/a/b".into())));
+        assert_eq!(place("file:tcp:b"), Ok(Place::File("tcp:b".into())));
         assert_eq!(place("C:\\data\\home.spook"), Ok(Place::File("C:\\data\\home.spook".into())));
         assert_eq!(place("unix:/run/spookd"), Err(Code::Address));
     }
