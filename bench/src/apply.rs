@@ -11,6 +11,7 @@ use crate::child::{Second, orders, reply};
 use crate::figures::{Figures, count, time};
 use crate::linked::path;
 use crate::options::{Options, Row};
+use crate::plain;
 use crate::table::Line;
 use spook_protocol::estp::candidate::Operation;
 use spook_protocol::estp::delta::{Baseline, Cut, Encoder, Ends, decode, encode};
@@ -74,12 +75,19 @@ pub fn rows(options: &Options) -> Result<Vec<Line>, String> {
         }
     }
     drop(processes);
+    let plain = plain::times(sizes, options.rounds())?;
     let counts = instructions(sizes)?;
     let mut lines = Vec::new();
     for which in Which::ALL {
         for (index, cells) in sizes.iter().enumerate() {
             let of = |index: usize| (&times[index][which as usize], counts.as_ref().map(|counts| counts[index][which as usize]));
-            lines.push(line(which, *cells, of(index), (index > 0).then(|| of(0))));
+            let mut line = line(which, *cells, of(index), (index > 0).then(|| of(0)));
+            if which == Which::Any {
+                let (here, least) = (plain[index].median(), plain[0].median());
+                let separator = if line.beside.is_empty() { "" } else { "; " };
+                line.beside += &format!("{separator}overwrite in a HashMap {}, {:.1} x that of 100", time(here), here / least);
+            }
+            lines.push(line);
         }
     }
     Ok(lines)

@@ -1,6 +1,6 @@
 //! The second process of a measurement: this program again, as `spook-bench child ROLE ...`.
 
-use crate::{apply, bare, ping};
+use crate::{apply, bare, ping, plain};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -14,6 +14,7 @@ pub fn run(role: &[String]) {
         ["answer"] => ping::answer(),
         ["bare", socket] => bare::answer(socket),
         ["apply", cells] => apply::serve(cells),
+        ["plain", cells] => plain::serve(cells),
         _ => Err(format!("no role {words:?}")),
     };
     result.expect("the role is played to its end");

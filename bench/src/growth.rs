@@ -38,10 +38,12 @@ pub fn rows(_: &Options, peers: &Peers) -> Result<Vec<Line>, String> {
             ..Line::new(Row::P7, format!("{title}: {what}"))
         })
     };
+    let mut ledger = line("ledger larger than after one", "ledger", "bytes saved")?;
+    ledger.ours += &format!(" of {}", bytes(figure("ledger in all")?));
     Ok(vec![
         line("memory more than after one", "memory, without a file", "bytes of memory")?,
         line("memory more than after one, with a ledger in a file", "memory, with a file", "bytes of memory")?,
-        line("ledger larger than after one", "ledger", "bytes saved")?,
+        ledger,
     ])
 }
 

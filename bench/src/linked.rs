@@ -80,7 +80,7 @@ impl Linked {
             if begin.elapsed() > PATIENCE {
                 return Err(format!("the two halves differ after {} s", PATIENCE.as_secs()));
             }
-            thread::sleep(Duration::from_millis(1));
+            thread::sleep(Duration::from_micros(50));
         }
         Ok(())
     }

@@ -5,7 +5,7 @@
 //! | `local` | P1, P2 | a write and a read of one number |
 //! | `wire` | P3 | bytes of a write and of its acknowledgement on a link |
 //! | `ping`, `bare` | P4 | write here to observer there, beside bare encrypted pings |
-//! | `apply`, `callgrind` | P5 | applying a delta, against the size of the state |
+//! | `apply`, `callgrind`, `plain` | P5 | applying a delta, against the size of the state |
 //! | `meet` | P6 | coming together after both sides changed apart |
 //! | `growth` | P7 | a million overwrites of one key |
 //!
@@ -30,6 +30,7 @@ mod meet;
 mod options;
 mod peers;
 mod ping;
+mod plain;
 mod relay;
 mod table;
 mod wire;

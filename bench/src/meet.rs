@@ -89,6 +89,8 @@ fn outcome(linked: &Linked, equal: Instant) -> Result<Outcome, String> {
     let bears_state = |passed: &Passed| passed.is_hello || passed.bytes > LONE_ACK;
     let until = passed.iter().rposition(bears_state).map_or(0, |last| last + 1);
     let first = passed.first().ok_or("nothing went by")?;
+    // Nothing had to become equal: then it is done with the welcome.
+    let equal = if until == 2 { passed[1].at } else { equal };
     let sum = |passed: &[Passed]| passed.iter().map(|passed| passed.bytes as f64).sum::<f64>();
     let ways: Vec<Way> = passed[..until].iter().map(|passed| passed.way).collect();
     Ok(Outcome {

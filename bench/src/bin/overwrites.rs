@@ -25,6 +25,7 @@ fn main() {
         "overwrites": overwrites,
         "memory, without a file": in_memory,
         "memory, with a file": in_file,
+        "ledger in all": size(&many),
         "ledger": size(&many) as i64 - size(&one) as i64,
     });
     println!("{figures}");
