@@ -3,7 +3,7 @@
 use crate::limits::until;
 use spook::{CollapseOptions, Engine, EngineOptions, LifecycleName, Pair, PairOptions, TicketOptions, Value};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longer than anything takes that works.
 pub const LONG: Duration = Duration::from_secs(20);
@@ -46,11 +46,16 @@ pub fn with_address(ticket: &str, address: &str) -> String {
 
 /// Waits until both halves are settled and hold the same state.
 pub fn agree(here: &Pair, there: &Pair) {
-    until("both halves settled with the same digest", || {
-        let options = CollapseOptions::settled_within(Duration::from_secs(1));
-        let (here, there) = (here.collapse(options).unwrap(), there.collapse(options).unwrap());
-        here.settled && there.settled && here.state.digest == there.state.digest
-    });
+    let begin = Instant::now();
+    let collapse = |pair: &Pair| pair.collapse(CollapseOptions::settled_within(Duration::from_secs(1))).unwrap();
+    loop {
+        let (here_is, there_is) = (collapse(here), collapse(there));
+        if here_is.settled && there_is.settled && here_is.state.digest == there_is.state.digest {
+            break;
+        }
+        let facts = [here, there].map(|pair| (pair.lifecycle().unwrap(), pair.round_trip().unwrap()));
+        assert!(begin.elapsed() < Duration::from_secs(30), "they do not agree: {here_is:?} {there_is:?} {facts:?}");
+    }
     assert_eq!(here.read_state("").unwrap(), there.read_state("").unwrap());
 }
 

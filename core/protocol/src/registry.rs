@@ -30,6 +30,8 @@ pub struct Share {
 struct PairEntry {
     id: PairId,
     share: Option<Share>,
+    /// The peer said that it does not have the Pair.
+    refused: bool,
     /// The feeds that list this Pair: the ledger's unless it is kept in memory only, and the peer's.
     places: Vec<(FeedIndex, FeedEntry)>,
 }
@@ -105,7 +107,7 @@ impl Registry {
 
     /// Enters a Pair that is in no feed yet: the ledger gives Pairs in the order of their indices, and feeds want that of their last change.
     pub fn add_pair_unlisted(&mut self, id: PairId) -> PairIndex {
-        self.pairs.push(PairEntry { id, share: None, places: Vec::new() });
+        self.pairs.push(PairEntry { id, share: None, refused: false, places: Vec::new() });
         PairIndex(self.pairs.len() as u32 - 1)
     }
 
@@ -177,6 +179,11 @@ impl Registry {
         true
     }
 
+    /// The peer does not have a Pair, or has it again. While it has not, its acknowledgements say nothing of the Pair, and nothing settles.
+    pub fn set_refused(&mut self, pair: PairIndex, refused: bool) {
+        self.pairs[pair.0 as usize].refused = refused;
+    }
+
     /// Where a Pair is shared.
     pub fn share_of(&self, pair: PairIndex) -> Option<Share> {
         self.pairs[pair.0 as usize].share
@@ -232,7 +239,8 @@ impl Registry {
         peer.marks.clear();
         if peer.held.epoch != theirs.epoch {
             peer.held = Held { epoch: theirs.epoch, number: 0 };
-            peer.progress.durable = 0;
+            // Another ledger than before, perhaps an old copy: what that one held says nothing about this one.
+            peer.progress = Progress::default();
         }
         peer.progress.durable = theirs.durable;
         peer.peer_lost = theirs.lost;
@@ -315,11 +323,14 @@ impl Registry {
 
     /// How far both sides of a Pair have got.
     pub fn horizon(&self, pair: PairIndex) -> Horizon {
-        match self.pairs[pair.0 as usize].share {
-            None => Horizon { durable_here: self.durable, peer_holds: u64::MAX, peer_durable: u64::MAX, peer_lost: Lost::default() },
+        let entry = &self.pairs[pair.0 as usize];
+        match entry.share {
+            Some(_) if entry.refused => Horizon { durable_here: self.durable, ..Horizon::default() },
+            None => Horizon { durable_here: self.durable, peer_holds: u64::MAX, peer_durable: u64::MAX, ..Horizon::default() },
             Some(share) => {
-                let PeerEntry { progress, peer_lost, .. } = self.peers[share.peer.0 as usize];
-                Horizon { durable_here: self.durable, peer_holds: progress.held, peer_durable: progress.durable, peer_lost }
+                let PeerEntry { progress, peer_lost, held, .. } = self.peers[share.peer.0 as usize];
+                let Progress { held: peer_holds, durable: peer_durable } = progress;
+                Horizon { durable_here: self.durable, peer_holds, peer_epoch: held.epoch, peer_durable, peer_lost }
             }
         }
     }
@@ -404,6 +415,11 @@ mod tests {
         assert_eq!(registry.horizon(pair).peer_lost, lost);
         registry.begin_link(left, &Resume { epoch: 3, last: 95, durable: 95, lost: Lost::default(), held: Held::default() });
         assert!(registry.horizon(pair).peer_lost.is_empty());
+        registry.acknowledged(left, Progress { held: 7, durable: 95 });
+        registry.begin_link(left, &Resume { epoch: 4, last: 95, durable: 95, lost: Lost::default(), held: Held { epoch: 7, number: 5 } });
+        assert_eq!((registry.horizon(pair).peer_holds, registry.horizon(pair).peer_epoch), (5, 4), "another ledger than before");
+        registry.set_refused(pair, true);
+        assert_eq!(registry.horizon(pair).peer_holds, 0);
     }
 
     #[test]

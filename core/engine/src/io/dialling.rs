@@ -4,7 +4,7 @@ use crate::io::accept::{Newcomer, VERSIONS, link_options, own_addresses, own_res
 use crate::shared::{Counters, Shared};
 use crate::time;
 use spook_protocol::etcp::{
-    Contact, Dialling as Handshake, ExpectWelcome, HandshakeError, Hello, PublicKeys, Refusal, TicketSecret, handshake,
+    Contact, Dialling as Handshake, ExpectWelcome, HandshakeError, Hello, PublicKeys, Refusal, TicketId, TicketSecret, handshake,
 };
 use spook_protocol::id::EndpointId;
 use spook_protocol::link::records::{Inbox, put_hello_length};
@@ -75,14 +75,15 @@ struct Greeted {
     expect: ExpectWelcome,
     mine: Resume,
     keys: PublicKeys,
+    presented: Option<TicketId>,
 }
 
 /// How far an attempt got.
 pub(crate) enum Step {
     Waits(Attempt),
     Up(Box<Arrival>),
-    /// The responder turned this endpoint away.
-    Refused(Refusal),
+    /// The responder turned this endpoint away; the ticket that it was shown.
+    Refused(Refusal, Option<TicketId>),
     Failed(String),
 }
 
@@ -144,7 +145,7 @@ fn greet(shared: &Shared, endpoint: EndpointId, target: &Target, stream: Stream)
         Ok(_) => return Err("the socket did not take the hello".to_owned()),
         Err(error) => return Err(error.to_string()),
     }
-    Ok(Box::new(Greeted { stream, inbox: Inbox::default(), expect, mine, keys: target.keys }))
+    Ok(Box::new(Greeted { stream, inbox: Inbox::default(), expect, mine, keys: target.keys, presented: target.ticket.as_ref().map(TicketSecret::id) }))
 }
 
 impl Greeted {
@@ -172,10 +173,10 @@ impl Greeted {
     }
 
     fn welcomed(self, shared: &Shared, endpoint: EndpointId, message: &[u8]) -> Step {
-        let Greeted { stream, inbox, expect, mine, keys } = self;
+        let Greeted { stream, inbox, expect, mine, keys, presented } = self;
         let (channel, welcome, _proof) = match expect.handle(message) {
             Ok(arrived) => arrived,
-            Err(HandshakeError::Refused(reason)) => return Step::Refused(reason),
+            Err(HandshakeError::Refused(reason)) => return Step::Refused(reason, presented),
             Err(error) => return Step::Failed(error.to_string()),
         };
         let mut reader = Reader::new(&welcome.body);

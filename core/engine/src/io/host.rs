@@ -68,6 +68,7 @@ impl EngineHost<'_> {
             let half = state.half(core, self.shared).map_err(|error| error.code())?;
             // From this number on acknowledgements of the peer speak of this Pair, too.
             half.joined_at(self.shared.arrive(core.index, Stamp::ZERO).number);
+            self.shared.registry().set_refused(core.index, false);
         }
         self.shared.forming().mark_used(ticket, peer);
         self.shared.contacts().touch(self.peer);
@@ -203,14 +204,16 @@ impl Host for EngineHost<'_> {
     }
 
     fn accepted(&mut self, slot: u64) {
-        // The Pair was entangled when it was shared; but the peer may have refused what it was sent of it before it knew of the Pair.
+        // It was entangled when it was shared; but the peer may have refused what came of it before it was offered.
         if let Some(core) = self.core(slot) {
+            self.shared.registry().set_refused(core.index, false);
             self.entangle(&core);
         }
     }
 
     fn slot_refused(&mut self, slot: u64, _code: Code) {
         if let Some(core) = self.core(slot) {
+            self.shared.registry().set_refused(core.index, true);
             let mut state = core.lock();
             state.link = None;
             if let Some(half) = state.half_if_awake() {

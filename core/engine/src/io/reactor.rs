@@ -288,17 +288,15 @@ impl Reactor {
         let peer = self.shared.registry().find_peer(endpoint);
         let is_linked = peer.is_some_and(|peer| self.links.contains_key(&peer));
         let Some(target) = self.targets.get_mut(&endpoint).filter(|target| !is_linked && target.attempt.is_none()) else { return };
-        if let Some(ticket) = &target.ticket {
-            let wanted = self.shared.forming().to_redeem_at(endpoint);
-            let is_wanted = wanted.iter().any(|secret| secret.id() == ticket.id());
-            if !is_wanted {
-                target.ticket = wanted.into_iter().next();
-            }
-            if target.ticket.is_none() && peer.is_none() {
-                // Whoever wanted the ticket has given up.
-                self.targets.remove(&endpoint);
-                return;
-            }
+        let wanted = self.shared.forming().to_redeem_at(endpoint);
+        let is_wanted = |ticket: &TicketSecret| wanted.iter().any(|secret| secret.id() == ticket.id());
+        if !target.ticket.as_ref().is_some_and(is_wanted) {
+            target.ticket = wanted.into_iter().next();
+        }
+        if target.ticket.is_none() && peer.is_none() {
+            // Whoever wanted the ticket has given up.
+            self.targets.remove(&endpoint);
+            return;
         }
         let now = self.shared.time.now_us();
         let mut dial = match target.begin() {
@@ -329,7 +327,7 @@ impl Reactor {
                 let Arrival { connection, stream, newcomer, first_frames, farther } = *arrival;
                 self.bring_up(key, connection, stream, newcomer, &first_frames, &farther);
             }
-            dialling::Step::Refused(refusal) => self.refused(key, endpoint, refusal),
+            dialling::Step::Refused(refusal, presented) => self.refused(key, endpoint, presented, refusal),
             dialling::Step::Failed(reason) => {
                 self.timers.cancel(Timer::Socket(key));
                 let now = self.shared.time.now_us();
@@ -338,9 +336,8 @@ impl Reactor {
         }
     }
 
-    fn refused(&mut self, key: usize, endpoint: EndpointId, refusal: Refusal) {
+    fn refused(&mut self, key: usize, endpoint: EndpointId, presented: Option<TicketId>, refusal: Refusal) {
         self.timers.cancel(Timer::Socket(key));
-        let presented = self.targets.get(&endpoint).and_then(|target| target.ticket.as_ref()).map(TicketSecret::id);
         links::refuse_redemptions(&self.shared, endpoint, presented, refusal);
         let now = self.shared.time.now_us();
         self.attempt_failed(endpoint, refusal.to_string(), now);

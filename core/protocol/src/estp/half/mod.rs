@@ -107,7 +107,7 @@ impl HalfPair {
     /// [`PointerError`] if the path is no JSON Pointer.
     pub fn restore_cell(&mut self, path: &str, version: Version, arrival: u64, births: &[Birth]) -> Result<(), PointerError> {
         let cell = self.enter(path)?;
-        if version.author != self.me {
+        if Some(self.vector.author(version.author).endpoint) == self.peer {
             self.last_remote_arrival = self.last_remote_arrival.max(arrival);
         }
         // What is learned last is preferred; the record names the preferred birth first.

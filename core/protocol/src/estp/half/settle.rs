@@ -11,7 +11,9 @@ pub struct Horizon {
     pub durable_here: u64,
     /// Up to which of my numbers the peer holds everything durably.
     pub peer_holds: u64,
-    /// Up to which of its own numbers the peer's ledger is durable.
+    /// The peer's author epoch.
+    pub peer_epoch: u32,
+    /// Up to which of its own numbers, in that epoch, the peer's ledger is durable.
     pub peer_durable: u64,
     /// What the peer lost of its own when it was stopped uncleanly; it counts as durable there only when the peer has got it back.
     pub peer_lost: Lost,
@@ -55,11 +57,14 @@ impl HalfPair {
     }
 
     fn remote_is_settled(&self, horizon: Horizon) -> bool {
-        // Numbers of earlier epochs say nothing about the counter of the current one, which is the last that was entered.
-        let mut epochs = self.vector.entries().iter().rev().filter(|seen| Some(seen.author.endpoint) == self.peer);
-        let last = epochs.next().map_or(0, |seen| seen.number);
-        let is_there = !horizon.peer_lost.contains(last) || self.last_remote_arrival <= horizon.peer_holds;
-        self.last_remote_arrival <= horizon.durable_here && last <= horizon.peer_durable && is_there
+        let mut of_peer = self.vector.entries().iter().filter(|seen| Some(seen.author.endpoint) == self.peer).peekable();
+        let is_there = of_peer.peek().is_none()
+            || match of_peer.find(|seen| seen.author.epoch == horizon.peer_epoch) {
+                Some(seen) if !horizon.peer_lost.contains(seen.number) => seen.number <= horizon.peer_durable,
+                // Lost there, or written in an epoch that the peer is no longer in: it is there when the peer has got it back.
+                _ => self.last_remote_arrival <= horizon.peer_holds,
+            };
+        self.last_remote_arrival <= horizon.durable_here && is_there
     }
 
     /// A collapse was asked for: what is pending now is being settled.
