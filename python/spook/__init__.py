@@ -66,8 +66,8 @@ __all__ = [
     "Value",
     "__version__",
     "open",
-    *_errors.__all__,
 ]
+__all__ += _errors.__all__
 
 if hasattr(_os, "register_at_fork"):
     _os.register_at_fork(

@@ -9,6 +9,19 @@ from typing import Any, Final, Literal, TypeVar, Union, final, overload
 from ._types import Collapse, Lifecycle, Notice, Traffic, Value, _Delete
 from .aio import AsyncNode, AsyncPair
 
+__all__ = [
+    "Candidate",
+    "Node",
+    "Pair",
+    "Subscription",
+    "__version__",
+    "_after_fork_in_child",
+    "_after_fork_in_parent",
+    "_at_exit",
+    "_before_fork",
+    "open",
+]
+
 _T = TypeVar("_T")
 _Durability = Literal["batched", "memory", "sync"]
 _Location = Union[str, PathLike[str], PathLike[bytes]]

@@ -1,10 +1,11 @@
-"""Runs all tests, or those whose names contain a word of the command line, and prints one line for each: `passed NAME`, `failed NAME` or
-`skipped NAME: reason`. Needs nothing but the installed package."""
+"""Runs all tests, or those whose names contain a word of the command line, and prints one line for each: `passed NAME`, `failed NAME` with
+lines of reasons behind `| `, or `skipped NAME: reason`. Needs nothing but the installed package."""
 
 from __future__ import annotations
 
 import pathlib
 import sys
+import textwrap
 import time
 import unittest
 
@@ -15,8 +16,12 @@ class Result(unittest.TextTestResult):
         self.begin = time.monotonic()
 
     def tell(self, outcome: str, test: unittest.TestCase, reason: str = "") -> None:
-        name = test.id() if hasattr(test, "id") else str(test)
-        print(f"{outcome} {name}{reason} ({time.monotonic() - self.begin:.2f} s)", flush=True)
+        print(f"{outcome} {test.id()}{reason} ({time.monotonic() - self.begin:.2f} s)", flush=True)
+
+    def tell_failed(self, test: unittest.TestCase, error: object) -> None:
+        self.begin = getattr(self, "begin", time.monotonic())
+        self.tell("failed", test)
+        print(textwrap.indent(self._exc_info_to_string(error, test), "| "), flush=True)
 
     def addSuccess(self, test: unittest.TestCase) -> None:
         super().addSuccess(test)
@@ -24,17 +29,16 @@ class Result(unittest.TextTestResult):
 
     def addFailure(self, test: unittest.TestCase, error: object) -> None:
         super().addFailure(test, error)
-        self.tell("failed", test)
+        self.tell_failed(test, error)
 
     def addError(self, test: unittest.TestCase, error: object) -> None:
         super().addError(test, error)
-        self.begin = getattr(self, "begin", time.monotonic())
-        self.tell("failed", test)
+        self.tell_failed(test, error)
 
     def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, error: object) -> None:
         super().addSubTest(test, subtest, error)
         if error is not None:
-            self.tell("failed", subtest)
+            self.tell_failed(subtest, error)
 
     def addSkip(self, test: unittest.TestCase, reason: str) -> None:
         super().addSkip(test, reason)

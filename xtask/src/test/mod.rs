@@ -5,6 +5,7 @@
 
 mod c;
 mod libtest;
+mod python;
 mod readme;
 mod rust;
 mod step;
@@ -34,7 +35,7 @@ const LANGUAGES: [&str; 9] = ["rust", "c", "python", "node", "java", "swift", "d
 
 /// Every step, in order.
 fn all() -> impl Iterator<Item = &'static Step> {
-    [rust::STEPS, wasm::STEPS, c::STEPS, readme::STEPS].into_iter().flatten()
+    [rust::STEPS, wasm::STEPS, c::STEPS, python::STEPS, readme::STEPS].into_iter().flatten()
 }
 
 /// Runs the command.
