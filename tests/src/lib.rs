@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`child`] | a process with an engine, told what to do line by line, to be killed |
 //! | [`couple`] | engines and Pairs, and waiting until they agree |
+//! | [`impostor`] | a peer driven by hand |
 //! | [`limits`] | watchdogs, and what the process uses |
 //! | [`random`] | choices that can be made again from a printed seed |
 //! | [`relay`] | a wire between two engines |
@@ -12,6 +13,7 @@
 
 pub mod child;
 pub mod couple;
+pub mod impostor;
 pub mod limits;
 pub mod random;
 pub mod relay;
