@@ -47,7 +47,9 @@ pub fn command(root: &Path, mut arguments: Arguments) -> Done {
 pub fn install(root: &Path, prefix: &Path, release: bool) -> Result<Vec<PathBuf>, String> {
     let libraries = Libraries::here(env!("CARGO_PKG_VERSION"));
     build(root, release)?;
-    let built = folders::target(root).join(if release { "release" } else { "debug" });
+    let target = folders::target(root);
+    let (shared, archive) = if release { ("release", STATIC_PROFILE) } else { ("debug", "debug") };
+    let built = [target.join(shared).join(libraries.built_shared), target.join(archive).join(libraries.archive)];
     let files = place(root, &built, prefix, &libraries)?;
     let shared = prefix.join("lib").join(&libraries.shared);
     if let Some(name) = soname(&shared).filter(|name| *name != libraries.soname) {
@@ -63,18 +65,24 @@ pub fn install(root: &Path, prefix: &Path, release: bool) -> Result<Vec<PathBuf>
     Ok(files)
 }
 
+/// The profile of the static library that is released, which goes without LTO; the root manifest says why.
+const STATIC_PROFILE: &str = "release-static";
+
 fn build(root: &Path, release: bool) -> Result<(), String> {
-    let mut command = process::cargo();
-    command.args(["build", "-p", "spook-artifact"]).current_dir(root);
-    if release {
-        command.arg("--release");
+    if !release {
+        return cargo(root, &["build", "-p", "spook-artifact"]);
     }
-    let status = command.status().map_err(|error| format!("cargo does not run: {error}"))?;
+    cargo(root, &["rustc", "-p", "spook-artifact", "--release", "--crate-type", "cdylib"])?;
+    cargo(root, &["rustc", "-p", "spook-artifact", "--profile", STATIC_PROFILE, "--crate-type", "staticlib"])
+}
+
+fn cargo(root: &Path, words: &[&str]) -> Result<(), String> {
+    let status = process::cargo().args(words).current_dir(root).status().map_err(|error| format!("cargo does not run: {error}"))?;
     if status.success() { Ok(()) } else { Err("the library does not build".to_owned()) }
 }
 
-/// Copies and writes everything below the prefix.
-fn place(root: &Path, built: &Path, prefix: &Path, libraries: &Libraries) -> Result<Vec<PathBuf>, String> {
+/// Copies and writes everything below the prefix; what was built is the shared and the static library.
+fn place(root: &Path, built: &[PathBuf; 2], prefix: &Path, libraries: &Libraries) -> Result<Vec<PathBuf>, String> {
     let (include, lib) = (prefix.join("include"), prefix.join("lib"));
     let (pkgconfig, cmake) = (lib.join("pkgconfig"), lib.join("cmake/spook"));
     for folder in [&include, &pkgconfig, &cmake] {
@@ -82,8 +90,8 @@ fn place(root: &Path, built: &Path, prefix: &Path, libraries: &Libraries) -> Res
     }
     let mut files = vec![
         copy(&root.join("include/spook.h"), include.join("spook.h"))?,
-        copy(&built.join(libraries.built_shared), lib.join(&libraries.shared))?,
-        copy(&built.join(libraries.archive), lib.join(libraries.archive))?,
+        copy(&built[0], lib.join(&libraries.shared))?,
+        copy(&built[1], lib.join(libraries.archive))?,
     ];
     let wrapper = root.join("include/spook.hpp");
     if wrapper.exists() {
@@ -150,6 +158,10 @@ fn slim(archive: &Path) {
 mod tests {
     use super::*;
 
+    fn made_up(base: &Path) -> [PathBuf; 2] {
+        ["libspook.so", "libspook.a"].map(|name| base.join("built").join(name))
+    }
+
     /// Installs made-up libraries with the real templates.
     fn installed(name: &str) -> PathBuf {
         let base = std::env::temp_dir().join(format!("xtask-install-{}-{name}", std::process::id()));
@@ -163,7 +175,7 @@ mod tests {
         fs::write(root.join("include/spook.h"), "").unwrap();
         fs::write(built.join("libspook.so"), "").unwrap();
         fs::write(built.join("libspook.a"), "").unwrap();
-        place(&root, &built, &base.join("prefix"), &Libraries::here("0.1.2")).unwrap();
+        place(&root, &made_up(&base), &base.join("prefix"), &Libraries::here("0.1.2")).unwrap();
         base
     }
 
@@ -185,10 +197,17 @@ mod tests {
     }
 
     #[test]
+    fn the_static_library_goes_without_lto() {
+        let text = fs::read_to_string(folders::root().join("Cargo.toml")).unwrap();
+        let profile = text.split_once(&format!("[profile.{STATIC_PROFILE}]\n")).unwrap().1;
+        assert!(profile.lines().take_while(|line| !line.starts_with('[')).any(|line| line == "lto = false"), "{profile}");
+    }
+
+    #[test]
     fn installing_again_replaces() {
         let base = installed("again");
         let prefix = base.join("prefix");
-        place(&base.join("root"), &base.join("built"), &prefix, &Libraries::here("0.1.2")).unwrap();
+        place(&base.join("root"), &made_up(&base), &prefix, &Libraries::here("0.1.2")).unwrap();
         fs::remove_dir_all(base).unwrap();
     }
 
