@@ -138,7 +138,7 @@ impl Pair {
     pub fn write_all(&self, operations: &[Operation<'_>]) -> Result<Candidate, Error> {
         let shared = &self.open.shared;
         shared.check_writable()?;
-        let (candidate, link) = {
+        let (candidate, link, wakes) = {
             let mut state = self.core.lock();
             let half = state.half(&self.core, &**shared)?;
             let written = half.write(operations, || shared.issue(self.core.index))?;
@@ -146,13 +146,14 @@ impl Pair {
                 let horizon = shared.registry().horizon(self.core.index);
                 half.settle(horizon);
             }
-            self.core.publish(half);
-            (Candidate { dot: written.dot, stamp: written.stamp, cells: written.cells }, state.link.clone())
+            let wakes = self.core.publish(half);
+            (Candidate { dot: written.dot, stamp: written.stamp, cells: written.cells }, state.link.clone(), wakes)
         };
         shared.notify_ledger();
         if let Some(link) = link {
             link.flush();
         }
+        drop(wakes);
         if self.core.durability == Durability::Sync {
             shared.wait_durable(candidate.dot.number, SYNC)?;
         }
@@ -216,7 +217,7 @@ impl Pair {
         let horizon = shared.registry().horizon(self.core.index);
         let is_settled = half.settle(horizon);
         let collapse = Collapse { state: half.state_id(), settled: is_settled };
-        self.core.publish(half);
+        drop(self.core.publish(half));
         settled.map(|()| collapse)
     }
 
@@ -287,7 +288,7 @@ impl Pair {
         let mut state = self.core.lock();
         let half = state.half(&self.core, &*self.open.shared)?;
         let result = work(half);
-        self.core.publish(half);
+        drop(self.core.publish(half));
         Ok(result)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::courier::PeerLink;
 use crate::error::Error;
-use crate::observe::Observers;
+use crate::observe::{Observers, Wakes};
 use crate::options::Durability;
 use crate::storage;
 use spook_ledger::Ledger;
@@ -79,21 +79,22 @@ impl PairCore {
     }
 
     /// Tells observers what has gathered. Called under the Pair's lock, so that they hear it in the order of `seq`; it only fills their queues.
-    pub(crate) fn publish(&self, half: &mut HalfPair) {
+    /// Those who wait are woken when what this returns is dropped.
+    pub(crate) fn publish(&self, half: &mut HalfPair) -> Wakes {
         if !half.is_watched() {
-            return;
+            return Wakes::default();
         }
         let changes = half.take_changes();
         let transitions = half.take_transitions();
         if !self.observers.is_watched() {
             half.watch(false);
-            return;
+            return Wakes::default();
         }
         if changes.is_empty() && transitions.is_empty() {
-            return;
+            return Wakes::default();
         }
         let state = half.state_id();
-        self.observers.publish(&changes, Some(state), &transitions);
+        self.observers.publish(&changes, Some(state), &transitions)
     }
 
     /// Draws the conclusions from a horizon, if the half is awake; a half asleep has nothing to tell.
@@ -101,7 +102,7 @@ impl PairCore {
         let mut state = self.lock();
         if let Replica::Awake(half) = &mut state.replica {
             half.settle(horizon);
-            self.publish(half);
+            drop(self.publish(half));
         }
         drop(state);
         self.settling.notify_all();

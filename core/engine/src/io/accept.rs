@@ -1,6 +1,7 @@
 //! Those who connect to this engine: a hello is read behind the gate, answered if its sender is expected, and met with silence if not.
 
 use crate::io::host::EngineHost;
+use crate::observe::Wakes;
 use crate::shared::{Counters, Shared};
 use crate::time;
 use spook_protocol::error::Code;
@@ -146,7 +147,7 @@ fn welcome(shared: &Shared, authorised: Authorised, peer: Option<PeerIndex>, ver
     let mut body = Vec::new();
     mine.put(&mut body);
     if let Some(peer) = peer {
-        body.extend(directions.first_frames(now, &mut EngineHost { shared, peer, link: None }));
+        body.extend(directions.first_frames(now, &mut EngineHost { shared, peer, link: None, wakes: Wakes::default() }));
     }
     let addresses = own_addresses(shared);
     let (message, channel, _proof) = authorised.welcome(&Welcome { version, addresses, body }, time::seed()).ok()?;

@@ -145,7 +145,14 @@ fn greet(shared: &Shared, endpoint: EndpointId, target: &Target, stream: Stream)
         Ok(_) => return Err("the socket did not take the hello".to_owned()),
         Err(error) => return Err(error.to_string()),
     }
-    Ok(Box::new(Greeted { stream, inbox: Inbox::default(), expect, mine, keys: target.keys, presented: target.ticket.as_ref().map(TicketSecret::id) }))
+    Ok(Box::new(Greeted {
+        stream,
+        inbox: Inbox::default(),
+        expect,
+        mine,
+        keys: target.keys,
+        presented: target.ticket.as_ref().map(TicketSecret::id),
+    }))
 }
 
 impl Greeted {

@@ -2,6 +2,7 @@
 
 use crate::courier::PeerLink;
 use crate::io::live::LinkHandle;
+use crate::observe::Wakes;
 use crate::options::Durability;
 use crate::pair_core::PairCore;
 use crate::shared::Shared;
@@ -22,6 +23,8 @@ pub(crate) struct EngineHost<'a> {
     pub(crate) peer: PeerIndex,
     /// The link, once it is up: Pairs that form are told of it.
     pub(crate) link: Option<&'a Arc<LinkHandle>>,
+    /// Observers of what came over the link. They are woken once its lock is free: many answer at once, and need it.
+    pub(crate) wakes: Wakes,
 }
 
 impl EngineHost<'_> {
@@ -35,7 +38,7 @@ impl EngineHost<'_> {
         state.link = self.link.map(|link| Arc::clone(link) as Arc<dyn PeerLink>);
         if let Some(half) = state.half_if_awake() {
             half.link_up();
-            core.publish(half);
+            drop(core.publish(half));
         }
     }
 
@@ -131,15 +134,15 @@ impl Host for EngineHost<'_> {
 
     fn apply<E: From<Violation>>(&mut self, slot: u64, decode: impl FnOnce(&mut HalfPair) -> Result<Delta, E>) -> Option<Result<usize, E>> {
         let core = self.core(slot)?;
-        let applied = {
+        let (applied, wakes) = {
             let mut state = core.lock();
             let half = state.half(&core, self.shared).ok()?;
             let applied = decode(half).and_then(|delta| Ok(half.apply(&delta, |latest| self.shared.arrive(core.index, latest))?));
             let horizon = self.shared.registry().horizon(core.index);
             half.settle(horizon);
-            core.publish(half);
-            applied
+            (applied, core.publish(half))
         };
+        self.wakes.join(wakes);
         self.shared.notify_ledger();
         if applied.is_ok() {
             self.finish_arrived(&[core.index]);
@@ -218,7 +221,7 @@ impl Host for EngineHost<'_> {
             state.link = None;
             if let Some(half) = state.half_if_awake() {
                 half.link_down(Reason::Refused);
-                core.publish(half);
+                drop(core.publish(half));
             }
         }
     }

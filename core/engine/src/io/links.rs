@@ -49,7 +49,7 @@ pub(crate) fn entangle(shared: &Shared, link: &Arc<LinkHandle>) {
         state.link = Some(Arc::clone(link) as Arc<dyn PeerLink>);
         if let Some(half) = state.half_if_awake() {
             half.link_up();
-            core.publish(half);
+            drop(core.publish(half));
         }
     }
 }
@@ -63,7 +63,7 @@ pub(crate) fn decohere(shared: &Shared, link: &Arc<LinkHandle>, reason: Reason) 
         }
         if let Some(half) = state.half_if_awake() {
             half.link_down(reason);
-            core.publish(half);
+            drop(core.publish(half));
         }
     }
 }

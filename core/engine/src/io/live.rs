@@ -3,6 +3,7 @@
 use crate::courier::PeerLink;
 use crate::io::host::EngineHost;
 use crate::io::{Command, Mail};
+use crate::observe::Wakes;
 use crate::shared::{Counters, Shared};
 use spook_protocol::error::Code;
 use spook_protocol::estp::lifecycle::Reason;
@@ -22,7 +23,7 @@ const READ: usize = 64 << 10;
 /// How many reads are done before other links get their turn.
 const READS: usize = 32;
 /// A caller sends for itself when nothing was sent for this long, in µs; within it, writes gather for the thread and share a message.
-const PAUSE: u64 = 40;
+const PAUSE: u64 = 20;
 
 /// A link that is up, as all threads know it.
 pub(crate) struct LinkHandle {
@@ -117,9 +118,12 @@ impl LinkHandle {
 
     /// Reads and handles what came, and answers it.
     pub(crate) fn receive(self: &Arc<Self>, shared: &Shared, buffer: &mut Vec<u8>) -> Outcome {
+        let mut wakes = Wakes::default();
         let mut live = self.lock();
-        let received = live.receive(self, shared, buffer);
+        let received = live.receive(self, shared, buffer, &mut wakes);
         let flushed = live.flush(self, shared);
+        drop(live);
+        drop(wakes);
         match (received, flushed) {
             (Outcome::Over(reason), _) | (_, Err(reason)) => Outcome::Over(reason),
             (outcome, Ok(())) => outcome,
@@ -130,7 +134,7 @@ impl LinkHandle {
     pub(crate) fn begin(self: &Arc<Self>, shared: &Shared, first_frames: &[u8], farther: &[u8]) -> Outcome {
         let now = shared.time.now_us();
         let mut live = self.lock();
-        let mut host = EngineHost { shared, peer: self.peer, link: Some(self) };
+        let mut host = EngineHost { shared, peer: self.peer, link: Some(self), wakes: Wakes::default() };
         let handled = live
             .connection
             .handle_first_frames(first_frames, now, &mut host)
@@ -187,7 +191,7 @@ impl PeerLink for LinkHandle {
 }
 
 impl Live {
-    fn receive(&mut self, link: &Arc<LinkHandle>, shared: &Shared, buffer: &mut Vec<u8>) -> Outcome {
+    fn receive(&mut self, link: &Arc<LinkHandle>, shared: &Shared, buffer: &mut Vec<u8>, wakes: &mut Wakes) -> Outcome {
         buffer.resize(READ, 0);
         for _ in 0..READS {
             let count = match self.stream.read(buffer) {
@@ -199,8 +203,9 @@ impl Live {
             };
             Counters::add(&shared.traffic.bytes_received, count as u64);
             let before = self.connection.messages().1;
-            let mut host = EngineHost { shared, peer: link.peer, link: Some(link) };
+            let mut host = EngineHost { shared, peer: link.peer, link: Some(link), wakes: Wakes::default() };
             let handled = self.connection.handle_bytes(&buffer[..count], shared.time.now_us(), &mut host);
+            wakes.join(host.wakes);
             Counters::add(&shared.traffic.messages_received, self.connection.messages().1 - before);
             if let Err(ended) = handled {
                 return Outcome::Over(reason_of(&ended));
@@ -227,7 +232,7 @@ impl Live {
             self.out.clear();
             self.at = 0;
             let now = shared.time.now_us();
-            let mut host = EngineHost { shared, peer: link.peer, link: Some(link) };
+            let mut host = EngineHost { shared, peer: link.peer, link: Some(link), wakes: Wakes::default() };
             while self.out.len() < AHEAD && self.connection.poll_transmit(now, &mut host, &mut self.out) {
                 Counters::add(&shared.traffic.messages_sent, 1);
             }

@@ -21,6 +21,24 @@ pub(crate) struct Observers {
     listed: Arc<Listed>,
 }
 
+/// Observers that have to be woken: that happens when this is dropped.
+#[derive(Default)]
+#[must_use = "observers are woken when this is dropped: hold it until the locks are released"]
+pub(crate) struct Wakes(Vec<Arc<Mailbox>>);
+
+impl Wakes {
+    /// Takes over those of another.
+    pub(crate) fn join(&mut self, mut other: Wakes) {
+        self.0.append(&mut other.0);
+    }
+}
+
+impl Drop for Wakes {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(|mailbox| mailbox.wake());
+    }
+}
+
 /// The list, which a subscription leaves when it is closed.
 #[derive(Default)]
 pub(super) struct Listed {
@@ -68,15 +86,17 @@ impl Observers {
         self.listed.add(Mailbox::new(prefix, options, Some((dispatcher.clone(), observer))))
     }
 
-    /// Tells every observer what concerns it.
+    /// Tells every observer what concerns it, and gives those who have to be woken: best after the caller has let go of its locks, because the
+    /// first thing that many of them do is to take the same ones.
     ///
     /// The caller does so in the order of `seq`, and after the changes can be read. `state` is the state after the last of them. This runs no
     /// code of the application and waits for no observer.
-    pub(crate) fn publish(&self, changes: &[Change], state: Option<StateId>, transitions: &[Transition]) {
-        if self.is_watched() {
-            let list = self.listed.lock();
-            list.mailboxes.iter().for_each(|mailbox| mailbox.offer(changes, state, transitions));
+    pub(crate) fn publish(&self, changes: &[Change], state: Option<StateId>, transitions: &[Transition]) -> Wakes {
+        if !self.is_watched() {
+            return Wakes::default();
         }
+        let list = self.listed.lock();
+        Wakes(list.mailboxes.iter().filter(|mailbox| mailbox.offer(changes, state, transitions)).cloned().collect())
     }
 
     /// Ends all subscriptions there are; new ones may follow.

@@ -92,33 +92,31 @@ impl Mailbox {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts in what concerns this subscription, and wakes whoever waits for it.
-    pub(super) fn offer(self: &Arc<Self>, changes: &[half::Change], state: Option<StateId>, transitions: &[Transition]) {
+    /// Puts in what concerns this subscription. Returns whether somebody has to be woken for it, by [`Mailbox::wake`].
+    pub(super) fn offer(&self, changes: &[half::Change], state: Option<StateId>, transitions: &[Transition]) -> bool {
         let mut notices = select(&self.prefix, self.lifecycle, changes, state, transitions).peekable();
         if notices.peek().is_none() {
-            return;
+            return false;
         }
         let mut inner = self.lock();
         if inner.ended {
-            return;
+            return false;
         }
         notices.for_each(|notice| inner.queue.push(notice));
         match &self.dispatcher {
             None => {
                 self.settle_bell(&mut inner);
-                let waiting = inner.waiting;
-                drop(inner);
-                if waiting > 0 {
-                    self.ready.notify_all();
-                }
+                inner.waiting > 0
             }
-            Some(dispatcher) => {
-                let already = std::mem::replace(&mut inner.scheduled, true);
-                drop(inner);
-                if !already {
-                    dispatcher.schedule(Arc::clone(self) as Arc<dyn Turn>);
-                }
-            }
+            Some(_) => !std::mem::replace(&mut inner.scheduled, true),
+        }
+    }
+
+    /// Wakes whoever waits for what was put in.
+    pub(super) fn wake(self: &Arc<Self>) {
+        match &self.dispatcher {
+            None => self.ready.notify_all(),
+            Some(dispatcher) => dispatcher.schedule(Arc::clone(self) as Arc<dyn Turn>),
         }
     }
 

@@ -30,6 +30,6 @@ mod subscription;
 mod tests;
 
 pub(crate) use dispatcher::Dispatcher;
-pub(crate) use hub::Observers;
+pub(crate) use hub::{Observers, Wakes};
 pub use notice::{Change, Notice, ObserveOptions};
 pub use subscription::{Notices, Subscription};

@@ -134,7 +134,10 @@ impl Incoming {
                 Ok(Kind::Mark) => {
                     self.advance_mark(&mut reader)?;
                     around.host.received_up_to(self.mark);
-                    self.owe(tag, around);
+                    // A mark without cells brings nothing that the peer would send again: unless somebody waits, its acknowledgement can wait, too.
+                    if tag & PROMPT != 0 {
+                        self.owe(tag, around);
+                    }
                 }
                 Ok(Kind::Ack) => self.ack(&mut reader, around)?,
                 Ok(kind) => self.control(Frame::read(kind, &mut reader)?, around)?,

@@ -21,6 +21,8 @@ const MESSAGE_BYTES: usize = 60 << 10;
 const PART_HEAD: usize = 32;
 /// How long an acknowledgement waits for something to ride on, in µs.
 const ACK_DELAY: u64 = 20_000;
+/// How long the news that the own ledger has got further waits for an acknowledgement to go with, in µs.
+const NEWS_DELAY: u64 = 100_000;
 /// Control frames that wait; more than a peer that keeps to the protocol can cause.
 const CONTROL_FRAMES: usize = 1024;
 
@@ -217,7 +219,7 @@ impl Outgoing {
             return None;
         }
         if progress.held == self.told.held && !due {
-            self.ack_due.get_or_insert(now + ACK_DELAY);
+            self.ack_due.get_or_insert(now + NEWS_DELAY);
             return None;
         }
         plain.push(Kind::Ack as u8);
