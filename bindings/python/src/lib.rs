@@ -2,21 +2,23 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `node`, `pair`, `candidate`, `subscription` | the classes with which Python works |
+//! | `node`, `pair`, `subscription` | the classes with which Python works |
+//! | `handle` | what stands behind them |
 //! | `observer` | callbacks |
 //! | `notice` | what observers are told, as Python objects |
 //! | `value`, `arguments` | conversions |
 //! | `call` | leaving and entering the interpreter around the engine's work |
 //! | `error` | the engine's errors as exceptions |
-//! | `process` | fork, and the end of the process |
+//! | `process`, `ending`, `released` | fork, and the end of the process |
 //!
 //! Two rules keep it free of deadlocks: the engine is only ever called while the thread is detached from the interpreter (`call`, and
 //! [`released::Released`] for what is dropped), and no lock of this crate is held while the interpreter is entered.
 
 mod arguments;
 mod call;
-mod candidate;
+mod ending;
 mod error;
+mod handle;
 mod node;
 mod notice;
 mod observer;
@@ -34,7 +36,7 @@ fn _spook(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<node::Node>()?;
     module.add_class::<pair::Pair>()?;
-    module.add_class::<candidate::Candidate>()?;
+    module.add_class::<pair::Candidate>()?;
     module.add_class::<subscription::Subscription>()?;
     module.add_function(wrap_pyfunction!(node::open, module)?)?;
     module.add_function(wrap_pyfunction!(process::before_fork, module)?)?;

@@ -1,7 +1,8 @@
 //! An engine, as Python holds it.
 
 use crate::arguments::{self, Given, Text, Time, type_name};
-use crate::pair::{Pair, PairHandle};
+use crate::handle::PairHandle;
+use crate::pair::Pair;
 use crate::process::Listed;
 use crate::released::Released;
 use crate::{call, error, notice, value};

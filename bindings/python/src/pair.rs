@@ -1,81 +1,20 @@
 //! A Pair, as Python holds it.
 
 use crate::arguments::{Given, Text, Time, type_name};
-use crate::candidate::Candidate;
-use crate::process::Listed;
+use crate::handle::PairHandle;
 use crate::released::{OfProcess, Released};
-use crate::subscription::{Kept, Subscription, Watching};
+use crate::subscription::{self, Subscription};
 use crate::{call, error, notice, value};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 use spook::{Action, Code, CollapseOptions, Error, ObserveOptions, Operation, TicketOptions};
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 static AIO: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static DELETE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-
-/// A handle of a Pair, with the subscriptions that were made through it.
-pub(crate) struct PairHandle {
-    pub(crate) pair: spook::Pair,
-    pub(crate) home: Arc<Listed>,
-    closed: AtomicBool,
-    subscriptions: Mutex<BTreeMap<u64, Kept>>,
-}
-
-impl OfProcess for Arc<PairHandle> {
-    fn is_forked(&self) -> bool {
-        self.home.is_forked()
-    }
-}
-
-impl PairHandle {
-    pub(crate) fn new(pair: spook::Pair, home: Arc<Listed>) -> PairHandle {
-        PairHandle { pair, home, closed: AtomicBool::new(false), subscriptions: Mutex::default() }
-    }
-
-    fn check(&self) -> Result<(), Error> {
-        if self.closed.load(Ordering::Acquire) {
-            return Err(Error::new(Code::Closed, "this handle of the Pair was closed"));
-        }
-        Ok(())
-    }
-
-    fn subscriptions(&self) -> MutexGuard<'_, BTreeMap<u64, Kept>> {
-        self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Enters a subscription, so that it ends with this handle.
-    pub(crate) fn keep(&self, key: u64, kept: Kept) -> Result<(), Error> {
-        let mut subscriptions = self.subscriptions();
-        // Under the lock: a close that follows finds it in the list.
-        self.check()?;
-        subscriptions.insert(key, kept);
-        Ok(())
-    }
-
-    /// Strikes a subscription that has ended off the list.
-    pub(crate) fn forget(&self, key: u64) {
-        let kept = self.subscriptions().remove(&key);
-        // Outside of the lock: it may be the last reference to it.
-        drop(kept);
-    }
-
-    fn close(&self) {
-        let kept = {
-            let mut subscriptions = self.subscriptions();
-            self.closed.store(true, Ordering::Release);
-            std::mem::take(&mut *subscriptions)
-        };
-        for watching in kept.values().filter_map(Kept::get) {
-            watching.subscription.close();
-        }
-    }
-}
 
 /// A piece of state that this program shares with another one.
 ///
@@ -91,7 +30,7 @@ impl Pair {
     }
 
     /// Runs a call on the Pair, detached from the interpreter.
-    pub(crate) fn call<T: Send>(&self, py: Python<'_>, work: impl FnOnce(&spook::Pair) -> Result<T, Error> + Send) -> PyResult<T> {
+    fn call<T: Send>(&self, py: Python<'_>, work: impl FnOnce(&spook::Pair) -> Result<T, Error> + Send) -> PyResult<T> {
         let handle: &PairHandle = &self.handle;
         call::call(py, &handle.home.engine, || {
             handle.check()?;
@@ -107,8 +46,15 @@ impl Pair {
                 pair.write_all(&many)
             }
         })?;
-        Ok(Candidate::new(written, slf.clone().unbind()))
+        Ok(Candidate { candidate: written, pair: slf.clone().unbind() })
     }
+}
+
+/// A write: one or several paths, seen everywhere together or not at all.
+#[pyclass(frozen, weakref, module = "spook")]
+pub(crate) struct Candidate {
+    candidate: spook::Candidate,
+    pair: Py<Pair>,
 }
 
 fn action(object: &Bound<'_, PyAny>) -> PyResult<Action> {
@@ -214,7 +160,7 @@ impl Pair {
         let options = ObserveOptions { capacity, lifecycle };
         let watching = call::call(py, &self.handle.home.engine, || {
             handle.check()?;
-            Watching::begin(handle, &path, options, callback)
+            subscription::begin(handle, &path, options, callback)
         })?;
         Ok(Subscription::new(watching))
     }
@@ -286,5 +232,40 @@ impl Pair {
 
     fn __reduce__(&self, py: Python<'_>) -> PyResult<()> {
         Err(error::not_pickled(py, "Pair"))
+    }
+}
+
+#[pymethods]
+impl Candidate {
+    /// Its name, unique for ever and everywhere.
+    #[getter]
+    fn dot(&self) -> String {
+        self.candidate.dot.to_string()
+    }
+
+    /// Its arrival number here: the number of each Change that comes of it.
+    #[getter]
+    fn number(&self) -> u64 {
+        self.candidate.dot.number
+    }
+
+    /// How many leaves it set or removed.
+    #[getter]
+    fn cells(&self) -> usize {
+        self.candidate.cells
+    }
+
+    /// Whether it is durable on both sides by now. Asks anew each time.
+    #[getter]
+    fn settled(&self, py: Python<'_>) -> PyResult<bool> {
+        self.pair.get().call(py, |pair| pair.is_settled(&self.candidate))
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<spook.Candidate {} cells={}>", self.candidate.dot, self.candidate.cells)
+    }
+
+    fn __reduce__(&self, py: Python<'_>) -> PyResult<()> {
+        Err(error::not_pickled(py, "Candidate"))
     }
 }

@@ -1,12 +1,12 @@
 //! Fork, and the end of the process: all that is to be done around the engines of a process as a whole.
 
-use crate::observer;
+use crate::ending;
 use crate::released::OfProcess;
 use pyo3::prelude::*;
 use spook::Engine;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
@@ -31,7 +31,6 @@ type List = BTreeMap<u64, Weak<Listed>>;
 static OPEN: Mutex<List> = Mutex::new(BTreeMap::new());
 static NEXT: AtomicU64 = AtomicU64::new(0);
 static FORKS: AtomicU32 = AtomicU32::new(0);
-static EXITING: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     /// Held across a fork, so that the child does not find it locked for ever by a thread that it does not have.
@@ -61,11 +60,6 @@ impl Drop for Listed {
     fn drop(&mut self) {
         open().remove(&self.key);
     }
-}
-
-/// Whether the process is ending.
-pub(crate) fn is_exiting() -> bool {
-    EXITING.load(Ordering::Acquire)
 }
 
 /// Before `fork` (os.register_at_fork).
@@ -102,7 +96,7 @@ pub(crate) fn after_fork_in_child() {
 #[pyfunction]
 #[pyo3(name = "_at_exit")]
 pub(crate) fn at_exit(py: Python<'_>) {
-    EXITING.store(true, Ordering::Release);
+    ending::begin_exit();
     py.detach(|| {
         let engines: Vec<Arc<Listed>> = open().values().filter_map(Weak::upgrade).collect();
         let (flushed, all_flushed) = mpsc::channel::<()>();
@@ -121,7 +115,7 @@ pub(crate) fn at_exit(py: Python<'_>) {
         }
         drop((flushed, closed));
         wait_for(&all_flushed, FLUSH_AT_EXIT);
-        wait_for(&all_closed, if observer::is_running() { OBSERVER_AT_EXIT } else { CLOSE_AT_EXIT });
+        wait_for(&all_closed, if ending::is_observing() { OBSERVER_AT_EXIT } else { CLOSE_AT_EXIT });
     });
 }
 

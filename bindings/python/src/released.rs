@@ -1,6 +1,6 @@
 //! What must not be dropped while the thread is attached to the interpreter.
 
-use crate::process;
+use crate::ending;
 use pyo3::Python;
 use std::ops::Deref;
 
@@ -32,7 +32,7 @@ impl<T: OfProcess + Send> Deref for Released<T> {
 impl<T: OfProcess + Send> Drop for Released<T> {
     fn drop(&mut self) {
         let mut held = self.0.take();
-        if !process::is_exiting() && !held.as_ref().is_some_and(OfProcess::is_forked) {
+        if !ending::is_exiting() && !held.as_ref().is_some_and(OfProcess::is_forked) {
             Python::try_attach(|py| {
                 let held = held.take();
                 py.detach(|| drop(held));

@@ -1,98 +1,21 @@
 //! A subscription, as Python holds it.
 
 use crate::arguments::Time;
+use crate::handle::{Kept, PairHandle, Watching};
 use crate::observer::Observer;
-use crate::pair::PairHandle;
 use crate::released::{OfProcess, Released};
 use crate::{call, error, notice};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use spook::{Code, Error, Notice, ObserveOptions};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 static CHANGES: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static ENTER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static EXIT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static NEXT: AtomicU64 = AtomicU64::new(0);
-
-/// A subscription of the engine, and the handle of the Pair through which it was made.
-pub(crate) struct Watching {
-    pub(crate) subscription: spook::Subscription,
-    pair: Arc<PairHandle>,
-    key: u64,
-    has_callback: bool,
-}
-
-/// How the handle of a Pair keeps its subscriptions.
-pub(crate) enum Kept {
-    /// It has a callback, and lives on when Python lets go of it.
-    Itself(Arc<Watching>),
-    /// Nobody can take what waits in it when Python has let go of it.
-    Known(Weak<Watching>),
-}
-
-impl Kept {
-    pub(crate) fn get(&self) -> Option<Arc<Watching>> {
-        match self {
-            Kept::Itself(watching) => Some(Arc::clone(watching)),
-            Kept::Known(watching) => watching.upgrade(),
-        }
-    }
-}
-
-impl OfProcess for Arc<Watching> {
-    fn is_forked(&self) -> bool {
-        self.pair.home.is_forked()
-    }
-}
-
-impl Watching {
-    pub(crate) fn begin(
-        pair: Arc<PairHandle>,
-        path: &str,
-        options: ObserveOptions,
-        callback: Option<Py<PyAny>>,
-    ) -> Result<Arc<Watching>, Error> {
-        let key = NEXT.fetch_add(1, Ordering::Relaxed);
-        let has_callback = callback.is_some();
-        let subscription = match callback {
-            None => pair.pair.observe(path, options)?,
-            Some(callback) => {
-                let observer = Observer::new(callback, Arc::clone(&pair), key);
-                pair.pair.observe_with(path, options, move |notice| observer.tell(&notice))?
-            }
-        };
-        let watching = Arc::new(Watching { subscription, pair: Arc::clone(&pair), key, has_callback });
-        let kept = if has_callback { Kept::Itself(Arc::clone(&watching)) } else { Kept::Known(Arc::downgrade(&watching)) };
-        pair.keep(key, kept)?;
-        if watching.subscription.is_closed() {
-            // The engine was closed meanwhile; then the observer is gone, or going, and may have looked for this entry too early.
-            pair.forget(key);
-        }
-        Ok(watching)
-    }
-
-    fn check(&self) -> Result<(), Error> {
-        if self.has_callback {
-            return Err(Error::new(
-                Code::Invalid,
-                "this subscription has a callback, which gets its changes; observe without one to iterate",
-            ));
-        }
-        if self.pair.home.is_forked() {
-            return Err(Error::new(Code::Forked, "the subscription belongs to the parent process"));
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Watching {
-    fn drop(&mut self) {
-        self.pair.forget(self.key);
-    }
-}
 
 /// The changes of a Pair at and below a path, as they come: an iterator and an asynchronous iterator that end when it is closed, or its Pair or Node.
 ///
@@ -223,6 +146,32 @@ impl Subscription {
     fn __reduce__(&self, py: Python<'_>) -> PyResult<()> {
         Err(error::not_pickled(py, "Subscription"))
     }
+}
+
+/// Subscribes, with or without a callback.
+pub(crate) fn begin(
+    pair: Arc<PairHandle>,
+    path: &str,
+    options: ObserveOptions,
+    callback: Option<Py<PyAny>>,
+) -> Result<Arc<Watching>, Error> {
+    let key = NEXT.fetch_add(1, Ordering::Relaxed);
+    let has_callback = callback.is_some();
+    let subscription = match callback {
+        None => pair.pair.observe(path, options)?,
+        Some(callback) => {
+            let observer = Observer::new(callback, Arc::clone(&pair), key);
+            pair.pair.observe_with(path, options, move |notice| observer.tell(&notice))?
+        }
+    };
+    let watching = Arc::new(Watching { subscription, pair: Arc::clone(&pair), key, has_callback });
+    let kept = if has_callback { Kept::Itself(Arc::clone(&watching)) } else { Kept::Known(Arc::downgrade(&watching)) };
+    pair.keep(key, kept)?;
+    if watching.subscription.is_closed() {
+        // The engine was closed meanwhile; then the observer is gone, or going, and may have looked for this entry too early.
+        pair.forget(key);
+    }
+    Ok(watching)
 }
 
 #[cfg(unix)]
