@@ -113,6 +113,8 @@ fn an_acknowledgement_that_rides_along() {
             bench.world.deliver(0, 1, usize::MAX);
             bench.world.commit(1);
         }
+        // A second later, so that the stamp takes the same bytes both times.
+        bench.world.now += 1_000_000;
         bench.set(1, 3, 6);
         let before = bench.sent();
         assert!(bench.world.transmit(0, 0));

@@ -134,9 +134,11 @@ impl Incoming {
                 Ok(Kind::Mark) => {
                     self.advance_mark(&mut reader)?;
                     around.host.received_up_to(self.mark);
-                    // A mark without cells brings nothing that the peer would send again: unless somebody waits, its acknowledgement can wait, too.
+                    // A mark without cells: unless somebody waits, its acknowledgement can wait for company.
                     if tag & PROMPT != 0 {
                         self.owe(tag, around);
+                    } else {
+                        around.outgoing.owe_news(around.now);
                     }
                 }
                 Ok(Kind::Ack) => self.ack(&mut reader, around)?,

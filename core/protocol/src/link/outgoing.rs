@@ -139,6 +139,11 @@ impl Outgoing {
         self.ack_due = Some(self.ack_due.map_or(due, |at| at.min(due)));
     }
 
+    /// There is something to tell that can wait for an acknowledgement to go with.
+    pub fn owe_news(&mut self, now: u64) {
+        self.ack_due.get_or_insert(now + NEWS_DELAY);
+    }
+
     /// Somebody here waits for the peer's acknowledgement.
     pub fn want_prompt(&mut self) {
         self.wants_prompt = true;
@@ -219,7 +224,7 @@ impl Outgoing {
             return None;
         }
         if progress.held == self.told.held && !due {
-            self.ack_due.get_or_insert(now + NEWS_DELAY);
+            self.owe_news(now);
             return None;
         }
         plain.push(Kind::Ack as u8);
