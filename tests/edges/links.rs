@@ -1,7 +1,7 @@
 //! Links: both sides dial at once, a peer moves, the wire is cut anywhere or goes silent.
 
 use spook::{Engine, EngineOptions, LinkFact, Notice, ObserveOptions, Operation, Pair, PairOptions, Reason, TicketOptions, Value};
-use spook_tests::couple::{LONG, agree, at, await_down, await_up, engine, options, share, unix};
+use spook_tests::couple::{LONG, agree, at, await_down, await_up, engine, options, share, unix, with_address};
 use spook_tests::limits::{until, watchdog};
 use spook_tests::random::Random;
 use spook_tests::relay::Relay;
@@ -180,7 +180,8 @@ fn a_silent_peer_is_noticed_and_comes_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     let quick = |name: &str, listen: &str| {
-        Engine::open_with(EngineOptions { heartbeat_timeout: Some(Duration::from_millis(400)), ..options(&at(path, name), listen) }).unwrap()
+        Engine::open_with(EngineOptions { heartbeat_timeout: Some(Duration::from_millis(400)), ..options(&at(path, name), listen) })
+            .unwrap()
     };
     let (home, phone) = (quick("home", &unix(path, "h")), quick("phone", ""));
     let relay = Relay::in_place_of(&home.addresses()[0]);
@@ -203,4 +204,23 @@ fn a_silent_peer_is_noticed_and_comes_back() {
         })
         .collect();
     assert!(reasons.contains(&LinkFact::Decohered(Reason::PeerSilent)) && reasons.ends_with(&[LinkFact::Entangled]), "{reasons:?}");
+}
+
+/// Behind a port forward the peer does not know the address by which it is reached: the one that worked is kept.
+#[test]
+fn the_address_that_worked_is_dialled_again() {
+    let _watchdog = watchdog("the address that worked", 60);
+    let (home, phone) = (engine("", "tcp:127.0.0.1:0"), engine("", ""));
+    let relay = Relay::to_tcp(&home.addresses()[0]);
+    let (here, there) = share(&home, &phone, "p", |ticket| with_address(ticket, relay.address()));
+    agree(&here, &there);
+    for round in 0..2i64 {
+        relay.cut();
+        await_down(&there);
+        there.write_state("/round", round).unwrap();
+        relay.mend();
+        await_up(&there);
+        agree(&here, &there);
+    }
+    assert!(relay.recordings().len() >= 3, "a later link went round the relay");
 }

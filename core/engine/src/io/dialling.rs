@@ -4,7 +4,8 @@ use crate::io::accept::{Newcomer, VERSIONS, link_options, own_addresses, own_res
 use crate::shared::{Counters, Shared};
 use crate::time;
 use spook_protocol::etcp::{
-    Contact, Dialling as Handshake, ExpectWelcome, HandshakeError, Hello, PublicKeys, Refusal, TicketId, TicketSecret, handshake,
+    Contact, Dialling as Handshake, ExpectWelcome, HandshakeError, Hello, MAX_ADDRESSES, PublicKeys, Refusal, TicketId, TicketSecret,
+    handshake,
 };
 use spook_protocol::id::EndpointId;
 use spook_protocol::link::records::{Inbox, put_hello_length};
@@ -76,6 +77,8 @@ struct Greeted {
     mine: Resume,
     keys: PublicKeys,
     presented: Option<TicketId>,
+    /// Where it answers.
+    address: String,
 }
 
 /// How far an attempt got.
@@ -112,19 +115,22 @@ impl Attempt {
         let Attempt { endpoint, stage } = self;
         match stage {
             Stage::Greeted(greeted) => greeted.receive(shared, endpoint, buffer),
-            Stage::Connecting(dial) => match dial.finish() {
-                Err(error) => Step::Failed(error.to_string()),
-                Ok(Progress::Pending(dial)) => Step::Waits(Attempt { endpoint, stage: Stage::Connecting(dial) }),
-                Ok(Progress::Connected(stream)) => match greet(shared, endpoint, target, stream) {
-                    Ok(greeted) => greeted.receive(shared, endpoint, buffer),
-                    Err(reason) => Step::Failed(reason),
-                },
-            },
+            Stage::Connecting(dial) => {
+                let address = dial.address().to_string();
+                match dial.finish() {
+                    Err(error) => Step::Failed(error.to_string()),
+                    Ok(Progress::Pending(dial)) => Step::Waits(Attempt { endpoint, stage: Stage::Connecting(dial) }),
+                    Ok(Progress::Connected(stream)) => match greet(shared, endpoint, target, stream, address) {
+                        Ok(greeted) => greeted.receive(shared, endpoint, buffer),
+                        Err(reason) => Step::Failed(reason),
+                    },
+                }
+            }
         }
     }
 }
 
-fn greet(shared: &Shared, endpoint: EndpointId, target: &Target, stream: Stream) -> Result<Box<Greeted>, String> {
+fn greet(shared: &Shared, endpoint: EndpointId, target: &Target, stream: Stream, address: String) -> Result<Box<Greeted>, String> {
     let peer = shared.registry().find_peer(endpoint);
     let mine = own_resume(shared, peer);
     let timestamp_ms = match peer {
@@ -152,6 +158,7 @@ fn greet(shared: &Shared, endpoint: EndpointId, target: &Target, stream: Stream)
         mine,
         keys: target.keys,
         presented: target.ticket.as_ref().map(TicketSecret::id),
+        address,
     }))
 }
 
@@ -180,7 +187,7 @@ impl Greeted {
     }
 
     fn welcomed(self, shared: &Shared, endpoint: EndpointId, message: &[u8]) -> Step {
-        let Greeted { stream, inbox, expect, mine, keys, presented } = self;
+        let Greeted { stream, inbox, expect, mine, keys, presented, address } = self;
         let (channel, welcome, _proof) = match expect.handle(message) {
             Ok(arrived) => arrived,
             Err(HandshakeError::Refused(reason)) => return Step::Refused(reason, presented),
@@ -194,7 +201,10 @@ impl Greeted {
         };
         Counters::add(&shared.traffic.handshakes, 1);
         let directions = Directions::new(&start, &mine, &theirs);
-        let newcomer = Newcomer { keys, addresses: welcome.addresses.clone(), theirs, heard_hello: 0 };
+        // The address that worked comes first: behind a port forward or a relay it is not among those that the peer knows itself by.
+        let claimed = welcome.addresses.into_iter().filter(|claimed| *claimed != address);
+        let addresses = std::iter::once(address.clone()).chain(claimed).take(MAX_ADDRESSES).collect();
+        let newcomer = Newcomer { keys, addresses, theirs, heard_hello: 0 };
         Step::Up(Box::new(Arrival {
             connection: directions.connect(channel, shared.time.now_us(), link_options(shared)),
             stream,
