@@ -53,22 +53,22 @@ impl Mail {
 /// The engine's hold on its I/O thread.
 pub(crate) struct Io {
     mail: Mail,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
     addresses: Vec<String>,
 }
 
 impl Io {
-    /// Binds the listeners, starts the thread and makes it known to the engine.
+    /// Binds the listeners, makes them known to the engine, and starts the thread: its first hello says already where the engine listens.
     pub(crate) fn start(shared: &Arc<Shared>) -> Result<(), Error> {
         let reactor = reactor::Reactor::new(Arc::clone(shared))?;
         let (mail, addresses) = (reactor.mail(), reactor.addresses());
-        let io = Io { mail, thread: Mutex::new(None), addresses };
+        let handle = Arc::default();
+        let _ = shared.io.set(Box::new(Io { mail, thread: Arc::clone(&handle), addresses }));
         let thread = std::thread::Builder::new()
             .name("spook-io".to_owned())
             .spawn(move || reactor.run())
             .map_err(|error| Error::io("starting the I/O thread", &error))?;
-        *io.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
-        let _ = shared.io.set(Box::new(io));
+        *handle.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
         Ok(())
     }
 }
