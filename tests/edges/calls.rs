@@ -111,7 +111,8 @@ fn two_tickets_of_one_issuer_do_not_share_their_fate() {
     engine("", "").open_pair(&used, LONG).unwrap();
     for _ in 0..20 {
         let phone = engine("", "");
-        let good = home.create_pair(&format!("{:?}", phone), 1i64, PairOptions::default()).unwrap().ticket(TicketOptions::default()).unwrap();
+        let good =
+            home.create_pair(&format!("{:?}", phone), 1i64, PairOptions::default()).unwrap().ticket(TicketOptions::default()).unwrap();
         std::thread::scope(|scope| {
             let refused = scope.spawn(|| phone.open_pair(&used, LONG).unwrap_err().code());
             let opened = scope.spawn(|| phone.open_pair(&good, LONG).map(|pair| pair.read_state("").unwrap()));
@@ -178,13 +179,18 @@ fn observers_write_back_and_forth() {
                 && ball < 1000
             {
                 answer.write_state("/ball", ball + 1).unwrap();
-                reached.store(ball + 1, Ordering::SeqCst);
+                reached.fetch_max(ball + 1, Ordering::SeqCst);
             }
         })
         .unwrap()
     });
     here.write_state("/ball", 0i64).unwrap();
-    until("a thousand exchanges", || reached.load(Ordering::SeqCst) == 1000);
+    let begin = std::time::Instant::now();
+    while reached.load(Ordering::SeqCst) < 1000 {
+        let state = |pair: &spook::Pair| (pair.read_state("/ball"), pair.lifecycle().unwrap());
+        assert!(begin.elapsed() < LONG, "stuck at {reached:?}: {:?} {:?}", state(&here), state(&there));
+        std::thread::sleep(Duration::from_millis(2));
+    }
     agree(&here, &there);
     drop(subscriptions);
 }
