@@ -3,7 +3,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use spook::{EngineOptions, PairOptions, TicketOptions, Value};
+use spook::{EndpointId, EngineOptions, PairOptions, TicketOptions, Value};
 use spook_protocol::etcp::Ticket;
 use spook_tests::couple::{LONG, agree, at, await_down, engine, unix};
 use spook_tests::limits::watchdog;
@@ -16,7 +16,8 @@ fn nothing_that_was_said_can_be_read_on_the_wire() {
     let home = engine(&at(folder.path(), "home"), &unix(folder.path(), "listening-here"));
     let relay = Relay::in_place_of(&home.addresses()[0]);
     let phone = engine(&at(folder.path(), "phone"), &unix(folder.path(), "and-listening-there"));
-    let here = home.create_pair("name-of-the-pair", Value::object([("first-path", Value::from("first-value"))]), PairOptions::default()).unwrap();
+    let here =
+        home.create_pair("name-of-the-pair", Value::object([("first-path", Value::from("first-value"))]), PairOptions::default()).unwrap();
     let text = here.ticket(TicketOptions::default()).unwrap();
     let ticket: Ticket = text.parse().unwrap();
     let there = phone.open_pair(&text, LONG).unwrap();
@@ -37,34 +38,12 @@ fn nothing_that_was_said_can_be_read_on_the_wire() {
     drop((phone, there));
     here.write_state("/while-away", "written-while-away").unwrap();
     // It listens nowhere now, so that it is the one to dial, over the wire.
-    let phone = spook::Engine::open_with(EngineOptions { listen: Some(Vec::new()), ..EngineOptions::at(&at(folder.path(), "phone")) }).unwrap();
+    let phone =
+        spook::Engine::open_with(EngineOptions { listen: Some(Vec::new()), ..EngineOptions::at(&at(folder.path(), "phone")) }).unwrap();
     let there = phone.open_pair("name-of-the-pair", LONG).unwrap();
     agree(&here, &there);
 
-    let keys = ticket.issuer.to_bytes();
-    let mut secrets: Vec<(String, Vec<u8>)> = [
-        "name-of-the-pair", "first-path", "first-value", "path-from-here", "value-from-here", "path-from-there", "value-from-there",
-        "large-value", "written-while", "while-cut", "while-away", "listening-here", "and-listening-there", "libspook", "spook1", "unix:",
-    ]
-    .map(|word| (word.to_owned(), word.as_bytes().to_vec()))
-    .into();
-    for (what, bytes) in [
-        ("EndpointID of home", home.endpoint_id().as_bytes().to_vec()),
-        ("EndpointID of phone", phone.endpoint_id().as_bytes().to_vec()),
-        ("PairID", here.id().as_bytes().to_vec()),
-        ("signing key of home", ticket.issuer.signing.to_vec()),
-        ("exchange key of home", ticket.issuer.exchange.to_vec()),
-        ("half of a key of home", keys[..16].to_vec()),
-        ("secret of the ticket", ticket.secret.as_bytes().to_vec()),
-        ("id of the ticket", ticket.secret.id().0.to_vec()),
-    ] {
-        secrets.push((what.to_owned(), bytes.clone()));
-        secrets.push((format!("{what} backwards"), bytes.iter().rev().copied().collect()));
-        secrets.push((format!("{what} as text"), data_encoding::HEXLOWER.encode(&bytes).into_bytes()));
-    }
-    for text in [home.endpoint_id().to_string(), phone.endpoint_id().to_string(), here.id().to_string()] {
-        secrets.push((text.clone(), text.into_bytes()));
-    }
+    let secrets = secrets(&ticket, &[home.endpoint_id(), phone.endpoint_id()]);
     let recordings = relay.recordings();
     let connections = recordings.iter().filter(|recording| recording.back.len() > 100).count();
     let bytes: usize = recordings.iter().map(|recording| recording.bytes()).sum();
@@ -78,4 +57,47 @@ fn nothing_that_was_said_can_be_read_on_the_wire() {
             }
         }
     }
+}
+
+/// All that must not be seen, with what it is.
+fn secrets(ticket: &Ticket, endpoints: &[EndpointId; 2]) -> Vec<(String, Vec<u8>)> {
+    let keys = ticket.issuer.to_bytes();
+    let mut secrets: Vec<(String, Vec<u8>)> = [
+        "name-of-the-pair",
+        "first-path",
+        "first-value",
+        "path-from-here",
+        "value-from-here",
+        "path-from-there",
+        "value-from-there",
+        "large-value",
+        "written-while",
+        "while-cut",
+        "while-away",
+        "listening-here",
+        "and-listening-there",
+        "libspook",
+        "spook1",
+        "unix:",
+    ]
+    .map(|word| (word.to_owned(), word.as_bytes().to_vec()))
+    .into();
+    for (what, bytes) in [
+        ("EndpointID of home", endpoints[0].as_bytes().to_vec()),
+        ("EndpointID of phone", endpoints[1].as_bytes().to_vec()),
+        ("PairID", ticket.pair.as_bytes().to_vec()),
+        ("signing key of home", ticket.issuer.signing.to_vec()),
+        ("exchange key of home", ticket.issuer.exchange.to_vec()),
+        ("half of a key of home", keys[..16].to_vec()),
+        ("secret of the ticket", ticket.secret.as_bytes().to_vec()),
+        ("id of the ticket", ticket.secret.id().0.to_vec()),
+    ] {
+        secrets.push((what.to_owned(), bytes.clone()));
+        secrets.push((format!("{what} backwards"), bytes.iter().rev().copied().collect()));
+        secrets.push((format!("{what} as text"), data_encoding::HEXLOWER.encode(&bytes).into_bytes()));
+    }
+    for text in [endpoints[0].to_string(), endpoints[1].to_string(), ticket.pair.to_string()] {
+        secrets.push((text.clone(), text.into_bytes()));
+    }
+    secrets
 }

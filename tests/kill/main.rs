@@ -39,7 +39,17 @@ struct Side {
 impl Side {
     fn new(name: &'static str, folder: &Path, listen: &str, role: &[&str]) -> Side {
         let role = role.iter().map(ToString::to_string).collect();
-        Side { name, ledger: at(folder, name), listen: listen.to_owned(), role, process: None, round: 0, wrote: 0, settled: 0, survived: true }
+        Side {
+            name,
+            ledger: at(folder, name),
+            listen: listen.to_owned(),
+            role,
+            process: None,
+            round: 0,
+            wrote: 0,
+            settled: 0,
+            survived: true,
+        }
     }
 
     fn start(&mut self) {
@@ -55,7 +65,9 @@ impl Side {
     fn hear(&mut self, word: &str) -> String {
         let name = self.name;
         let heard = self.process().hear(word);
-        heard.unwrap_or_else(|| panic!("{name} ended by itself; it said {:?}", self.process().said().iter().rev().take(5).collect::<Vec<_>>()))
+        heard.unwrap_or_else(|| {
+            panic!("{name} ended by itself; it said {:?}", self.process().said().iter().rev().take(5).collect::<Vec<_>>())
+        })
     }
 
     /// Waits until it is open; the next time it listens where it listens now.
@@ -109,6 +121,17 @@ fn last(state: &Value, side: &str) -> i64 {
     let last = number("last");
     assert_eq!(number(&format!("c{}", last % CELLS)), last, "half a candidate: {}", json::to_string(state));
     last
+}
+
+/// Whoever was not killed has all it wrote, and both have what the other one acknowledged. Gives how many numbers of the round are left.
+fn check_survivor(side: &mut Side, other: &str) -> i64 {
+    side.process().tell("read");
+    let state = json::from_str(&side.hear("state")).unwrap();
+    let (own, _) = (last(&state, side.name), last(&state, other));
+    let promised = if side.survived { side.wrote } else { side.settled };
+    assert!(own >= promised, "{}: {own} of its own are there, {promised} were promised", side.name);
+    side.survived = true;
+    own % ROUND
 }
 
 struct Tally {
@@ -191,23 +214,17 @@ fn kill_again_and_again(what: &'static str, listen: [String; 2], durability: &st
         assert_eq!(digests.0, digests.1, "not the same: {:?}", both(&mut a, &mut b));
         assert!(digests.0.starts_with("true"), "not settled: {digests:?}");
         slowest = slowest.max(returned.elapsed());
-        for (side, other) in [(&mut a, "b"), (&mut b, "a")] {
-            side.process().tell("read");
-            let state = json::from_str(&side.hear("state")).unwrap();
-            let (own, _) = (last(&state, side.name), last(&state, other));
-            // Whoever was not killed has all it wrote.
-            let promised = if side.survived { side.wrote } else { side.settled };
-            assert!(own >= promised, "{}: {own} of its own are there, {promised} were promised", side.name);
-            side.survived = true;
-            tally.numbers += own % ROUND;
-        }
+        tally.numbers += check_survivor(&mut a, "b") + check_survivor(&mut b, "a");
     }
     for side in [&mut a, &mut b] {
         side.process().tell("quit");
         side.hear("closed");
     }
     let Tally { kills, both, at_start, numbers } = tally;
-    println!("{what}: {kills} kills ({both} of both at once, {at_start} while starting) in {:.1?}, slowest return {slowest:.1?}, {numbers} numbers survived", begin.elapsed());
+    println!(
+        "{what}: {kills} kills ({both} of both at once, {at_start} while starting) in {:.1?}, slowest return {slowest:.1?}, {numbers} numbers survived",
+        begin.elapsed()
+    );
 }
 
 #[test]

@@ -44,7 +44,9 @@ impl Process {
             match self.lines.recv_timeout(Duration::from_secs(40)) {
                 Ok(line) => self.seen.push(line),
                 Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) => panic!("no {word:?} from the process; it said {:?}", self.seen.iter().rev().take(5).collect::<Vec<_>>()),
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("no {word:?} from the process; it said {:?}", self.seen.iter().rev().take(5).collect::<Vec<_>>())
+                }
             }
         }
     }

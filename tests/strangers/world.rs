@@ -44,7 +44,8 @@ impl World {
         let phone = engine("", "");
         let (here, there) = share(&home, &phone, "honest", str::to_owned);
         let address = home.addresses()[0].clone();
-        let ticket: Ticket = home.create_pair("spare", 1i64, PairOptions::default()).unwrap().ticket(TicketOptions::default()).unwrap().parse().unwrap();
+        let ticket: Ticket =
+            home.create_pair("spare", 1i64, PairOptions::default()).unwrap().ticket(TicketOptions::default()).unwrap().parse().unwrap();
         World { home, keys: ticket.issuer, address, phone, here, there, served: 0, links: 1, resident: resident(), folder, _turn: turn }
     }
 

@@ -70,7 +70,11 @@ fn open(ledger: &str, listen: &str) -> Engine {
     loop {
         match Engine::open_with(options(ledger, listen)) {
             Ok(engine) => return engine,
-            Err(error) if matches!(error.code(), Code::Io | Code::Address) && begin.elapsed() < Duration::from_secs(5) && listen.starts_with("tcp") => {
+            Err(error)
+                if matches!(error.code(), Code::Io | Code::Address)
+                    && begin.elapsed() < Duration::from_secs(5)
+                    && listen.starts_with("tcp") =>
+            {
                 std::thread::sleep(Duration::from_millis(20));
             }
             Err(error) => panic!("cannot open: {error}"),
