@@ -48,7 +48,8 @@ fn nothing_that_was_said_can_be_read_on_the_wire() {
     let connections = recordings.iter().filter(|recording| recording.back.len() > 100).count();
     let bytes: usize = recordings.iter().map(|recording| recording.bytes()).sum();
     println!("recorded {connections} connections and {bytes} bytes, looked for {} secrets", secrets.len());
-    assert!(connections >= 3 && bytes > 200_000, "the session did not go over the wire");
+    // Of the two resumptions the first may have gone the other way round: both listen, and whoever dials first has it.
+    assert!(connections >= 2 && bytes > 200_000, "the session did not go over the wire");
     for (number, recording) in recordings.iter().enumerate() {
         for (way, side) in [("out", &recording.out), ("back", &recording.back)] {
             for (what, secret) in &secrets {

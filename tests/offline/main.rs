@@ -35,11 +35,9 @@ impl World {
         World { home, phone, relay, _folder: folder }
     }
 
+    /// What has arrived at the two ends. A hello sent into a wire that is cut arrives nowhere.
     fn bytes(&self) -> u64 {
-        let (home, phone) = (self.home.traffic(), self.phone.traffic());
-        assert_eq!(home.bytes_sent, phone.bytes_received, "the two ends count the same bytes");
-        assert_eq!(phone.bytes_sent, home.bytes_received, "the two ends count the same bytes");
-        home.bytes_sent + phone.bytes_sent
+        self.home.traffic().bytes_received + self.phone.traffic().bytes_received
     }
 }
 

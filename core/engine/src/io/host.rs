@@ -181,6 +181,9 @@ impl Host for EngineHost<'_> {
             }
             issued.record.pair
         };
+        if self.link.is_some_and(|link| !link.may_ask(ticket)) {
+            return Err(Code::Refused);
+        }
         let index = self.shared.registry().find_pair(pair).ok_or(Code::Refused)?;
         let core = self.shared.pair(index).ok_or(Code::Refused)?;
         let slot = self.share(&core, ticket)?;

@@ -7,11 +7,13 @@ use crate::observe::Wakes;
 use crate::shared::{Counters, Shared};
 use spook_protocol::error::Code;
 use spook_protocol::estp::lifecycle::Reason;
+use spook_protocol::etcp::TicketId;
 use spook_protocol::link::frame::Frame;
 use spook_protocol::link::incoming::Fault;
 use spook_protocol::link::{Connection, Ended};
 use spook_protocol::registry::PeerIndex;
 use spook_transport::Stream;
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -25,6 +27,9 @@ const READS: usize = 32;
 /// A caller sends for itself when nothing was sent for this long, in µs; within it, writes gather for the thread and share a message.
 const PAUSE: u64 = 20;
 
+/// How often a peer may ask for the Pair of one ticket over one link. It asks once.
+const ASKS: u32 = 8;
+
 /// A link that is up, as all threads know it.
 pub(crate) struct LinkHandle {
     pub(crate) peer: PeerIndex,
@@ -34,6 +39,8 @@ pub(crate) struct LinkHandle {
     mail: Mail,
     this: Weak<LinkHandle>,
     live: Mutex<Live>,
+    /// How often the peer asked for the Pair of each ticket over this link.
+    asked: Mutex<BTreeMap<TicketId, u32>>,
     dirty: AtomicBool,
     flushed: AtomicU64,
     /// When the I/O thread will look at the link's timers.
@@ -72,6 +79,7 @@ impl LinkHandle {
             mail,
             this: Weak::clone(this),
             live: Mutex::new(live),
+            asked: Mutex::default(),
             dirty: AtomicBool::new(false),
             flushed: AtomicU64::new(0),
             scheduled: AtomicU64::new(0),
@@ -80,6 +88,14 @@ impl LinkHandle {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Live> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the peer may ask for the Pair of a ticket once more: each time costs a commit of the ledger.
+    pub(crate) fn may_ask(&self, ticket: TicketId) -> bool {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let times = asked.entry(ticket).or_default();
+        *times = times.saturating_add(1);
+        *times <= ASKS
     }
 
     /// Notes that there is something to send; returns whether that is news.
