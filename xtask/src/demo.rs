@@ -17,15 +17,17 @@ encrypted TCP, watches the readings and sets a target; the C program is killed w
 program comes back from its ledger; both end with equal digests. Exits with an error if anything differs.
 
 Options:
-  --release   build the library optimised
-  --keep      leave the ledgers where they are, and say where
+  --over WHAT  tcp (the default) or unix: what the two programs are linked over
+  --release    build the library optimised
+  --keep       leave the ledgers where they are, and say where
 ";
 
 /// Runs the command.
 pub fn command(root: &Path, mut arguments: Arguments) -> Done {
     let release = arguments.flag("--release");
     let keep = arguments.flag("--keep");
-    arguments.finish(&["--release", "--keep"])?;
+    let over = arguments.value("--over")?.unwrap_or_else(|| "tcp".to_owned());
+    arguments.finish(&["--over", "--release", "--keep"])?;
     if cfg!(not(target_os = "linux")) {
         return Err("the demo reads /proc and stops programs by signals: it runs on Linux".to_owned());
     }
@@ -35,7 +37,12 @@ pub fn command(root: &Path, mut arguments: Arguments) -> Done {
     let folder = built.folder.join("ledgers");
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    play(&built, &folder)?;
+    let (address, carrier) = match over.as_str() {
+        "tcp" => ("tcp:127.0.0.1:0".to_owned(), "TCP"),
+        "unix" => (format!("unix:{}", folder.join("home.socket").display()), "a unix socket"),
+        other => return Err(format!("--over takes tcp or unix, not `{other}`")),
+    };
+    play(&built, &folder, &address, carrier)?;
     if keep {
         println!("the ledgers are in {}", folder.display());
     } else {
@@ -49,28 +56,24 @@ fn say(text: &str) {
     println!("\n== {text}");
 }
 
-fn play(built: &Built, folder: &Path) -> Result<(), String> {
+fn play(built: &Built, folder: &Path, address: &str, carrier: &str) -> Result<(), String> {
     let (home, phone) = (folder.join("home.spook"), folder.join("phone.spook"));
 
-    say("1. A Python program shares this machine's readings as a durable Pair, and listens on TCP");
-    let mut python = Actor::start("python", built.python_program(&home, "tcp:127.0.0.1:0"))?;
+    say(&format!("1. A Python program shares this machine's readings as a durable Pair, and listens on {carrier}"));
+    let mut python = Actor::start("python", built.python_program(&home, address))?;
     let ticket = python.wait_for("ticket ")?;
     python.wait_for("ready")?;
     println!("   ticket: {}... ({} characters, works once, for a day)", &ticket[..24.min(ticket.len())], ticket.len());
 
-    say("2. A C program opens the Pair by the ticket, over encrypted TCP, and watches it");
+    say(&format!("2. A C program opens the Pair by the ticket, over {carrier}, encrypted, and watches it"));
     let opened = Instant::now();
     let mut c = Actor::start("c", built.c_program(&phone, &ticket))?;
     c.wait_for("ready")?;
     println!("   the Pair is formed, the state is here, {} ms after the program was started", opened.elapsed().as_millis());
-    for _ in 0..3 {
-        println!("   c sees: change {}", c.wait_for("change ")?);
-    }
+    watch(&mut c)?;
 
-    say("3. The C program sets the target; the Python program sees it");
-    c.tell("target 22.5")?;
-    println!("   c: wrote {}", c.wait_for("wrote ")?);
-    println!("   python sees: change {}", python.wait_for_containing("/target")?);
+    say("3. The C program sets the target again and again; the Python program sees it, in that order");
+    set_targets(&mut python, &mut c)?;
 
     say("4. The C program is killed with SIGKILL, in the middle of its work");
     let before = python.report()?;
@@ -128,4 +131,35 @@ fn agree(python: &mut Actor, c: &mut Actor, since: Instant) -> Result<(Report, R
             return Err(format!("the two sides did not come to agree:\n  python: {left}\n  c:      {right}"));
         }
     }
+}
+
+/// The readings come to the C program in order.
+fn watch(c: &mut Actor) -> Result<(), String> {
+    let mut last = 0;
+    for _ in 0..5 {
+        let change = c.wait_for("change ")?;
+        println!("   c sees: change {change}");
+        let seq = change.split(' ').next().and_then(|seq| seq.parse::<u64>().ok()).ok_or("a change without its number")?;
+        if std::mem::replace(&mut last, seq) >= seq {
+            return Err(format!("the C program saw change {seq} out of order"));
+        }
+    }
+    Ok(())
+}
+
+/// What the C program writes comes to the Python program in order.
+fn set_targets(python: &mut Actor, c: &mut Actor) -> Result<(), String> {
+    let targets = ["21.5", "22.0", "22.5"];
+    for target in targets {
+        c.tell(&format!("target {target}"))?;
+        println!("   c: wrote {}", c.wait_for("wrote ")?);
+    }
+    for target in targets {
+        let change = python.wait_for_containing("/target")?;
+        println!("   python sees: change {change}");
+        if !change.ends_with(target) {
+            return Err(format!("the Python program was to see {target} next, and saw {change}"));
+        }
+    }
+    Ok(())
 }

@@ -9,12 +9,13 @@ use std::path::Path;
 pub const STEPS: &[Step] = &[
     Step { name: "README snippet in C", lang: "c", fast: false, run: c },
     Step { name: "README snippet in Python", lang: "python", fast: false, run: python },
-    Step { name: "demo", lang: "python", fast: false, run: demo },
+    Step { name: "demo", lang: "python", fast: false, run: |context| demo(context, "demo", "tcp") },
+    Step { name: "demo over a unix socket", lang: "python", fast: false, run: |context| demo(context, "demo over a unix socket", "unix") },
 ];
 
-fn demo(context: &Context) -> Outcome {
-    let ran = context.run("demo", &mut context.cargo(["run", "--quiet", "--package", "xtask", "--", "demo"]));
-    Outcome::of("demo", &ran)
+fn demo(context: &Context, name: &str, over: &str) -> Outcome {
+    let mut command = context.cargo(["run", "--quiet", "--package", "xtask", "--", "demo", "--over", over]);
+    Outcome::of(name, &context.run(name, &mut command))
 }
 
 fn c(context: &Context) -> Outcome {
