@@ -230,6 +230,42 @@ class Callbacks(Test):
             self.assertTrue(done.wait(LONG), close)
             handles["subscription"].close()
 
+    def test_closing_with_calls_in_the_queue_hangs_nobody(self) -> None:
+        """The one who closes waits for the observer, which waits for the interpreter, which the one who closes must not hold."""
+        for close in ("subscription", "pair", "node"):
+            node = self.open()
+            handles = {"node": node, "pair": node.create_pair("pair")}
+
+            def broken(change: spook.Notice) -> None:
+                raise RuntimeError
+
+            with unraisable() as errors:
+                handles["subscription"] = handles["pair"].observe(callback=broken)
+                for number in range(200):
+                    handles["pair"].write_state(f"/{number}", number)
+                handles[close].close()
+                known = len(errors)
+                self.assertEqual({error[0] for error in errors}, {RuntimeError} if known else set())
+                self.assertEqual(len(errors), known)
+
+    def test_the_last_handle_may_be_let_go_of_inside_an_observer(self) -> None:
+        done = threading.Event()
+        handles = {}
+
+        def inside(change: spook.Notice) -> None:
+            handles["subscription"].close()
+            handles.clear()
+            gc.collect()
+            done.set()
+
+        node = spook.open(listen=[])
+        pair = node.create_pair("pair")
+        handles.update(node=node, pair=pair, subscription=pair.observe(callback=inside))
+        del node
+        pair.write_state("/a", 1)
+        del pair
+        self.assertTrue(done.wait(LONG))
+
     def test_an_observer_that_raises_is_reported_and_all_go_on(self) -> None:
         pair = self.pair()
         seen: list[Any] = []

@@ -48,12 +48,15 @@ impl Subscription {
             });
             let slice = left.min(call::SLICE);
             let waited = self.call(py, |watching| match watching.subscription.next(Some(slice)) {
-                Err(error) if error.code() == Code::Timeout && (limit.is_none() || left > slice) => Ok(Waited::Still),
+                Err(error) if error.code() == Code::Timeout => {
+                    Ok(if limit.is_some() && left == slice { Waited::InVain } else { Waited::Still })
+                }
                 next => next.map(|notice| notice.map_or(Waited::Ended, Waited::Came)),
             })?;
             match waited {
                 Waited::Came(notice) => return notice::to_python(py, &notice).map(Some),
                 Waited::Ended => return Ok(None),
+                Waited::InVain => return Err(error::fail(py, Code::Timeout, format!("no change in {:?}", limit.unwrap_or_default()))),
                 Waited::Still => py.check_signals()?,
             }
         }
@@ -64,6 +67,7 @@ enum Waited {
     Came(Notice),
     Ended,
     Still,
+    InVain,
 }
 
 #[pymethods]
