@@ -947,13 +947,13 @@ int32_t spook_pair_lifecycle(struct spook_pair *pair, struct spook_lifecycle *ou
 
 /**
  * Folds what is pending into one state and tells which one it is. With `settled` it waits until both halves have settled on it; when
- * the timeout comes first, the call fails and nothing is lost. NULL options are the defaults. Set `out->struct_size` before the call:
- * spook_collapse_result_init() does.
+ * the timeout comes first, `out->settled` is 0, nothing is lost, and it goes on settling. NULL options are the defaults. Set
+ * `out->struct_size` before the call: spook_collapse_result_init() does.
  *
  * Ownership: the options are read during the call only; copies to `out`.
  * Thread: any, also inside an observer.
  * Blocking: with `settled`, up to the timeout.
- * Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_INVALID, SPOOK_E_TIMEOUT, SPOOK_E_IO, SPOOK_E_FORKED, SPOOK_E_PANIC.
+ * Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_INVALID, SPOOK_E_IO, SPOOK_E_FORKED, SPOOK_E_PANIC.
  */
 int32_t spook_collapse(struct spook_pair *pair,
                        const struct spook_collapse_options *options,
