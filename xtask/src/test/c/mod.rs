@@ -187,7 +187,9 @@ fn valgrind(context: &Context) -> Outcome {
     }
     under(context, "c valgrind", &[], |name| {
         let leaks = if name == "process" { "--leak-check=no" } else { "--leak-check=full" };
-        let common = ["valgrind", "-q", "--error-exitcode=9", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"];
+        // Valgrind runs one thread at a time; without fair turns a busy one keeps the others out for minutes.
+        let common =
+            ["valgrind", "-q", "--fair-sched=yes", "--error-exitcode=9", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"];
         common.into_iter().chain([leaks]).collect()
     })
 }
