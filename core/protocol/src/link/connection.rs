@@ -47,7 +47,7 @@ impl Default for Options {
 /// |---|---|
 /// | getters | `peer`, `round_trip`, `messages` |
 /// | inputs | `prove`, `handle_bytes`, `handle_first_frames`, `handle_time` |
-/// | commands | `send`, `want_prompt`, `send_whole`, `close` |
+/// | commands | `send`, `want_prompt`, `made_durable`, `close` |
 /// | polls | `poll_transmit`, `poll_deadline` |
 ///
 /// After any input or command, `poll_transmit` is to be called until it gives nothing, then `poll_deadline`. Time must not go back.
@@ -210,11 +210,6 @@ impl Connection {
     /// Somebody waits for what was written to be acknowledged.
     pub fn want_prompt(&mut self) {
         self.outgoing.want_prompt();
-    }
-
-    /// The Pair in a slot is new to the peer: all of it has to be sent.
-    pub fn send_whole(&mut self, slot: u64) {
-        self.outgoing.send_whole(slot);
     }
 
     /// Something became durable: an acknowledgement that was owed may go.

@@ -49,11 +49,6 @@ impl StateBlock {
         if self.tree.has_live_children(cell) { None } else { self.live(cell) }
     }
 
-    /// Whether the cell shows anything: a value, or an object because something below it is live.
-    pub fn is_present(&self, cell: CellIndex) -> bool {
-        cell == ROOT || self.tree.is_live(cell)
-    }
-
     /// The live value, if any, that keeps a path from having members: one that is no empty object, on the way to it.
     pub fn obstacle<'k>(&self, keys: impl Iterator<Item = &'k str>) -> Option<Obstacle> {
         let mut at = Some(ROOT);
@@ -93,7 +88,7 @@ mod tests {
         assert_eq!(state.read(ROOT).unwrap().to_string(), r#"{"a": null, "b": {"x": 1}}"#);
         put(&mut state, &["b", "x"], None, 3);
         assert_eq!(state.read(ROOT).unwrap().to_string(), r#"{"a": null}"#);
-        assert!(!state.is_present(state.find(["b"].into_iter()).unwrap()));
+        assert_eq!(state.read(state.find(["b"].into_iter()).unwrap()), None);
     }
 
     #[test]
