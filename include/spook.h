@@ -227,6 +227,48 @@
 /** The package and the shared library do not belong together. Install both from the same version. (Fault: environment.) */
 #define SPOOK_E_ABI (-29)
 
+/**
+ * The schema is not valid, or the Pair has another one. See the detail for the field and what it takes. The schema of a Pair is agreed when
+ * it is created and stays. (Fault: caller.)
+ */
+#define SPOOK_E_SCHEMA (-30)
+
+/**
+ * A rule cannot be registered, or a rule that the schema names could not decide. Register each name once per engine, before the Pair needs
+ * it, at both sides alike; the cell stays superposed until the rule decides. (Fault: caller.)
+ */
+#define SPOOK_E_RULE (-31)
+
+/**
+ * A rule called the engine. A rule is a pure function of what it is given. Compute the result from the path, the state and the candidates
+ * alone; read or write nothing inside a rule. (Fault: caller.)
+ */
+#define SPOOK_E_REENTRANT (-32)
+
+/**
+ * A guard cannot be used here. Create the Pair with guards ("guards": true in its schema, or strong consistency), and see the detail for
+ * what a guard takes. (Fault: caller.)
+ */
+#define SPOOK_E_GUARD (-33)
+
+/**
+ * The write was decided against: a guard of it did not hold, or a rule rejected it. Nothing of it counts. Read the state again, decide
+ * anew, and write again. (Fault: caller.)
+ */
+#define SPOOK_E_VOIDED (-34)
+
+/**
+ * The halves of this Pair have come to hold different states, which must not happen; the Pair takes no writes. See the detail for the first
+ * path that differs. Repair takes the peer's state, diverge keeps this one under a new name; report it. (Fault: bug.)
+ */
+#define SPOOK_E_FAILED (-35)
+
+/**
+ * The clock of this machine is far from the peer's. Set the clocks. Writes of the clock that is ahead are held until their time comes;
+ * nothing is lost. (Fault: environment.)
+ */
+#define SPOOK_E_CLOCK_SUSPECT (-36)
+
 /** The version of the binary interface. It changes only when a program that was built against an older header must be built again. */
 #define SPOOK_ABI_VERSION 1
 

@@ -317,6 +317,76 @@ class Abi(SpookError):
     advice = "Install both from the same version."
 
 
+class Schema(SpookError):
+    """The schema is not valid, or the Pair has another one."""
+
+    code = -30
+    name = "SCHEMA"
+    fault = "caller"
+    what = "The schema is not valid, or the Pair has another one."
+    advice = "See the detail for the field and what it takes. The schema of a Pair is agreed when it is created and stays."
+
+
+class Rule(SpookError):
+    """A rule cannot be registered, or a rule that the schema names could not decide."""
+
+    code = -31
+    name = "RULE"
+    fault = "caller"
+    what = "A rule cannot be registered, or a rule that the schema names could not decide."
+    advice = "Register each name once per engine, before the Pair needs it, at both sides alike; the cell stays superposed until the rule decides."
+
+
+class Reentrant(SpookError):
+    """A rule called the engine. A rule is a pure function of what it is given."""
+
+    code = -32
+    name = "REENTRANT"
+    fault = "caller"
+    what = "A rule called the engine. A rule is a pure function of what it is given."
+    advice = "Compute the result from the path, the state and the candidates alone; read or write nothing inside a rule."
+
+
+class Guard(SpookError):
+    """A guard cannot be used here."""
+
+    code = -33
+    name = "GUARD"
+    fault = "caller"
+    what = "A guard cannot be used here."
+    advice = "Create the Pair with guards (\"guards\": true in its schema, or strong consistency), and see the detail for what a guard takes."
+
+
+class Voided(SpookError):
+    """The write was decided against: a guard of it did not hold, or a rule rejected it. Nothing of it counts."""
+
+    code = -34
+    name = "VOIDED"
+    fault = "caller"
+    what = "The write was decided against: a guard of it did not hold, or a rule rejected it. Nothing of it counts."
+    advice = "Read the state again, decide anew, and write again."
+
+
+class Failed(SpookError):
+    """The halves of this Pair have come to hold different states, which must not happen; the Pair takes no writes."""
+
+    code = -35
+    name = "FAILED"
+    fault = "bug"
+    what = "The halves of this Pair have come to hold different states, which must not happen; the Pair takes no writes."
+    advice = "See the detail for the first path that differs. Repair takes the peer's state, diverge keeps this one under a new name; report it."
+
+
+class ClockSuspect(SpookError):
+    """The clock of this machine is far from the peer's."""
+
+    code = -36
+    name = "CLOCK_SUSPECT"
+    fault = "environment"
+    what = "The clock of this machine is far from the peer's."
+    advice = "Set the clocks. Writes of the clock that is ahead are held until their time comes; nothing is lost."
+
+
 BY_CODE: dict[int, type[SpookError]] = {
     -1: Null,
     -2: Closed,
@@ -347,6 +417,13 @@ BY_CODE: dict[int, type[SpookError]] = {
     -27: Forked,
     -28: Panic,
     -29: Abi,
+    -30: Schema,
+    -31: Rule,
+    -32: Reentrant,
+    -33: Guard,
+    -34: Voided,
+    -35: Failed,
+    -36: ClockSuspect,
 }
 
 
@@ -391,4 +468,11 @@ __all__ = [
     "Forked",
     "Panic",
     "Abi",
+    "Schema",
+    "Rule",
+    "Reentrant",
+    "Guard",
+    "Voided",
+    "Failed",
+    "ClockSuspect",
 ]

@@ -95,6 +95,20 @@ pub enum Code {
     Panic = -28,
     /// The package and the shared library do not belong together. Install both from the same version.
     Abi = -29,
+    /// The schema is not valid, or the Pair has another one. See the detail for the field and what it takes. The schema of a Pair is agreed when it is created and stays.
+    Schema = -30,
+    /// A rule cannot be registered, or a rule that the schema names could not decide. Register each name once per engine, before the Pair needs it, at both sides alike; the cell stays superposed until the rule decides.
+    Rule = -31,
+    /// A rule called the engine. A rule is a pure function of what it is given. Compute the result from the path, the state and the candidates alone; read or write nothing inside a rule.
+    Reentrant = -32,
+    /// A guard cannot be used here. Create the Pair with guards ("guards": true in its schema, or strong consistency), and see the detail for what a guard takes.
+    Guard = -33,
+    /// The write was decided against: a guard of it did not hold, or a rule rejected it. Nothing of it counts. Read the state again, decide anew, and write again.
+    Voided = -34,
+    /// The halves of this Pair have come to hold different states, which must not happen; the Pair takes no writes. See the detail for the first path that differs. Repair takes the peer's state, diverge keeps this one under a new name; report it.
+    Failed = -35,
+    /// The clock of this machine is far from the peer's. Set the clocks. Writes of the clock that is ahead are held until their time comes; nothing is lost.
+    ClockSuspect = -36,
 }
 
 /// What is known of a code beside its number.
@@ -137,6 +151,13 @@ impl Code {
         Self::Forked,
         Self::Panic,
         Self::Abi,
+        Self::Schema,
+        Self::Rule,
+        Self::Reentrant,
+        Self::Guard,
+        Self::Voided,
+        Self::Failed,
+        Self::ClockSuspect,
     ];
 
     /// The permanent number: negative, because 0 is success in C.
@@ -202,6 +223,13 @@ impl Code {
             -27 => Some(Self::Forked),
             -28 => Some(Self::Panic),
             -29 => Some(Self::Abi),
+            -30 => Some(Self::Schema),
+            -31 => Some(Self::Rule),
+            -32 => Some(Self::Reentrant),
+            -33 => Some(Self::Guard),
+            -34 => Some(Self::Voided),
+            -35 => Some(Self::Failed),
+            -36 => Some(Self::ClockSuspect),
             _ => None,
         }
     }
@@ -381,6 +409,48 @@ impl Code {
                 fault: Fault::Environment,
                 what: "The package and the shared library do not belong together.",
                 advice: "Install both from the same version.",
+            },
+            Self::Schema => Entry {
+                name: "SCHEMA",
+                fault: Fault::Caller,
+                what: "The schema is not valid, or the Pair has another one.",
+                advice: "See the detail for the field and what it takes. The schema of a Pair is agreed when it is created and stays.",
+            },
+            Self::Rule => Entry {
+                name: "RULE",
+                fault: Fault::Caller,
+                what: "A rule cannot be registered, or a rule that the schema names could not decide.",
+                advice: "Register each name once per engine, before the Pair needs it, at both sides alike; the cell stays superposed until the rule decides.",
+            },
+            Self::Reentrant => Entry {
+                name: "REENTRANT",
+                fault: Fault::Caller,
+                what: "A rule called the engine. A rule is a pure function of what it is given.",
+                advice: "Compute the result from the path, the state and the candidates alone; read or write nothing inside a rule.",
+            },
+            Self::Guard => Entry {
+                name: "GUARD",
+                fault: Fault::Caller,
+                what: "A guard cannot be used here.",
+                advice: "Create the Pair with guards (\"guards\": true in its schema, or strong consistency), and see the detail for what a guard takes.",
+            },
+            Self::Voided => Entry {
+                name: "VOIDED",
+                fault: Fault::Caller,
+                what: "The write was decided against: a guard of it did not hold, or a rule rejected it. Nothing of it counts.",
+                advice: "Read the state again, decide anew, and write again.",
+            },
+            Self::Failed => Entry {
+                name: "FAILED",
+                fault: Fault::Bug,
+                what: "The halves of this Pair have come to hold different states, which must not happen; the Pair takes no writes.",
+                advice: "See the detail for the first path that differs. Repair takes the peer's state, diverge keeps this one under a new name; report it.",
+            },
+            Self::ClockSuspect => Entry {
+                name: "CLOCK_SUSPECT",
+                fault: Fault::Environment,
+                what: "The clock of this machine is far from the peer's.",
+                advice: "Set the clocks. Writes of the clock that is ahead are held until their time comes; nothing is lost.",
             },
         }
     }
