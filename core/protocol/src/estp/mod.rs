@@ -2,6 +2,7 @@
 
 pub mod candidate;
 pub mod collapse;
+pub mod context;
 pub mod delta;
 pub mod dot;
 pub mod feed;
@@ -11,6 +12,7 @@ pub mod stamp;
 pub mod state;
 
 pub use candidate::{Operation, WriteError};
+pub use context::Context;
 pub use dot::{Author, AuthorIndex, Dot, Seen, VersionVector};
 pub use half::{Change, HalfPair};
 pub use lifecycle::{Lifecycle, Name as LifecycleName};

@@ -46,6 +46,16 @@ impl Arrivals {
         }
     }
 
+    /// Takes a cell out of the list: it was pruned.
+    pub(super) fn remove(&mut self, tree: &mut Tree, cell: CellIndex) {
+        if tree.arrival(cell) > 0 {
+            self.unlink(tree, cell);
+            let node = tree.node_mut(cell);
+            (node.older, node.newer, node.arrival) = (NONE, NONE, 0);
+            self.len -= 1;
+        }
+    }
+
     fn unlink(&mut self, tree: &mut Tree, cell: CellIndex) {
         let (older, newer) = (tree.node(cell).older, tree.node(cell).newer);
         if older == NONE {

@@ -1,5 +1,6 @@
 //! What one cell holds.
 
+use crate::estp::context::Context;
 use crate::estp::dot::AuthorIndex;
 use crate::estp::stamp::Stamp;
 use crate::value::Value;
@@ -7,7 +8,7 @@ use crate::value::Value;
 /// What one candidate gave one cell.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Version {
-    /// The value; `None` is a tombstone.
+    /// The value; `None` is a tombstone. A counter's version holds its author's total.
     pub value: Option<Value>,
     /// Stamp of the candidate.
     pub stamp: Stamp,
@@ -15,6 +16,37 @@ pub struct Version {
     pub author: AuthorIndex,
     /// Number of the candidate at its author.
     pub number: u64,
+}
+
+impl Version {
+    /// Whether both are of the same candidate.
+    pub fn is_same_candidate(&self, other: &Version) -> bool {
+        self.author == other.author && self.number == other.number
+    }
+}
+
+/// A version that nothing has overwritten, with what its writer had seen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Survivor {
+    /// What the candidate gave the cell.
+    pub version: Version,
+    /// What its writer had applied.
+    pub context: Context,
+    /// It is committed, and stays only because another survivor, concurrent with it, is not.
+    pub committed: bool,
+}
+
+impl Survivor {
+    /// A survivor that is not committed.
+    pub fn new(version: Version, context: Context) -> Survivor {
+        Survivor { version, context, committed: false }
+    }
+
+    /// Whether it overwrites `other`: it is the same author's later word, or its writer had applied it.
+    pub fn overwrites(&self, other: &Version) -> bool {
+        let Version { author, number, .. } = self.version;
+        if author == other.author { number > other.number } else { self.context.seen(other.author) >= other.number }
+    }
 }
 
 /// The candidate that first wrote a cell, and the how-manieth cell of that candidate it was. Both halves learn it together with the path, so it

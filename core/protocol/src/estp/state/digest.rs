@@ -7,6 +7,7 @@
 use super::arrivals::Arrivals;
 use super::tree::{CellIndex, Tree};
 use crate::wire;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// 128 bits that are equal on all halves that hold the same state.
@@ -24,23 +25,65 @@ impl fmt::Display for Digest {
 pub(super) struct RunningDigest {
     sum: u128,
     up_to: u64,
+    /// Cells that show something else without having arrived again.
+    changed: Vec<CellIndex>,
+    /// The same sum for each child of the root, if anybody asks for it.
+    registers: Option<BTreeMap<CellIndex, u128>>,
 }
 
 impl RunningDigest {
+    /// Sums each child of the root apart from now on.
+    pub(super) fn sum_registers(&mut self) {
+        self.registers.get_or_insert_default();
+    }
+
+    /// The sum of one child of the root.
+    pub(super) fn of_register(&self, register: CellIndex) -> Digest {
+        Digest(self.registers.as_ref().and_then(|sums| sums.get(&register)).copied().unwrap_or_default())
+    }
+
     pub(super) fn bring_up_to_date(&mut self, tree: &mut Tree, arrivals: &Arrivals) -> Digest {
-        let changed: Vec<CellIndex> = arrivals.after(tree, self.up_to).collect();
+        let mut changed = std::mem::take(&mut self.changed);
+        let again = changed.len();
+        changed.extend(arrivals.after(tree, self.up_to));
         let mut path = String::new();
         let mut bytes = Vec::new();
         for &cell in &changed {
             let term = term(tree, cell, &mut path, &mut bytes);
-            let node = tree.node_mut(cell);
-            self.sum = self.sum.wrapping_sub(node.digested).wrapping_add(term);
-            node.digested = term;
+            self.replace(tree, cell, term);
         }
-        if let Some(&last) = changed.last() {
+        if let Some(&last) = changed[again..].last() {
             self.up_to = tree.arrival(last);
         }
+        changed.clear();
+        self.changed = changed;
         Digest(self.sum)
+    }
+
+    fn replace(&mut self, tree: &mut Tree, cell: CellIndex, term: u128) {
+        let node = tree.node_mut(cell);
+        let before = std::mem::replace(&mut node.digested, term);
+        node.digest_is_old = false;
+        self.sum = self.sum.wrapping_sub(before).wrapping_add(term);
+        if let Some(registers) = &mut self.registers {
+            let sum = registers.entry(tree.register_of(cell)).or_default();
+            *sum = sum.wrapping_sub(before).wrapping_add(term);
+        }
+    }
+
+    /// A cell shows something else, and may not arrive again for that.
+    pub(super) fn note(&mut self, tree: &mut Tree, cell: CellIndex) {
+        if !std::mem::replace(&mut tree.node_mut(cell).digest_is_old, true) {
+            self.changed.push(cell);
+        }
+    }
+
+    /// A cell is pruned: what it added goes at once, since nothing will name it later.
+    pub(super) fn remove(&mut self, tree: &mut Tree, cell: CellIndex) {
+        if tree.node(cell).digest_is_old {
+            self.changed.retain(|&other| other != cell);
+        }
+        self.replace(tree, cell, 0);
     }
 }
 

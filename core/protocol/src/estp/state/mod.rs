@@ -5,18 +5,21 @@ mod cell;
 mod digest;
 mod names;
 mod read;
+mod superposition;
 mod tree;
 
 pub use arrivals::After;
-pub use cell::{Birth, Version};
+pub use cell::{Birth, Survivor, Version};
 pub use digest::Digest;
-pub use read::Obstacle;
+pub use read::{Obstacle, View};
+pub use superposition::{Layer, Waiting};
 pub use tree::{CellIndex, ROOT};
 
 use crate::value::Value;
 use arrivals::Arrivals;
 use digest::RunningDigest;
 use names::Names;
+use superposition::{CLEAN, Layers};
 use tree::Tree;
 
 /// The state of one half: cells by path, and the list of them by arrival.
@@ -28,12 +31,22 @@ pub struct StateBlock {
     arrivals: Arrivals,
     digest: RunningDigest,
     names: Names,
+    layers: Layers,
+    /// Paths of cells that were pruned, for the ledger.
+    pruned: Vec<String>,
 }
 
 impl StateBlock {
     /// An empty state. `hash_seed` spreads the keys over the index; it decides nothing else.
     pub fn new(hash_seed: u64) -> StateBlock {
-        StateBlock { tree: Tree::new(hash_seed), arrivals: Arrivals::default(), digest: RunningDigest::default(), names: Names::default() }
+        StateBlock {
+            tree: Tree::new(hash_seed),
+            arrivals: Arrivals::default(),
+            digest: RunningDigest::default(),
+            names: Names::default(),
+            layers: Layers::default(),
+            pruned: Vec::new(),
+        }
     }
 
     /// The cell at a path, entered empty if it is new.
@@ -58,16 +71,152 @@ impl StateBlock {
     /// Gives a cell a version and moves it to the end of the list of arrivals. `number` must not be below that of the last arrival.
     /// A cell that was never written before gets `birth` for its name; another one keeps its own.
     pub fn set(&mut self, cell: CellIndex, version: Version, number: u64, birth: Birth) {
-        if self.tree.version(cell).is_none() {
+        self.arrive(cell, number, birth);
+        self.tree.set(cell, Some(version));
+    }
+
+    /// Moves a cell to the end of the list of arrivals; one that was never written before gets `birth` for its name.
+    pub fn arrive(&mut self, cell: CellIndex, number: u64, birth: Birth) {
+        if self.tree.arrival(cell) == 0 {
             self.names.give(&mut self.tree, cell, birth);
         }
-        self.tree.set(cell, version);
         self.arrivals.move_to_end(&mut self.tree, cell, number);
     }
 
-    /// The version that a cell holds; `None` if it was never written.
+    /// Sets what a cell shows, above whatever its layer holds.
+    pub fn set_shown(&mut self, cell: CellIndex, version: Option<Version>) {
+        self.tree.set(cell, version);
+        self.digest.note(&mut self.tree, cell);
+    }
+
+    /// The version that a cell shows; `None` if it was never written. For a clean cell it is all that there is.
     pub fn version(&self, cell: CellIndex) -> Option<&Version> {
         self.tree.version(cell)
+    }
+
+    /// What a cell holds besides what it shows; `None` if it is clean.
+    pub fn layer(&self, cell: CellIndex) -> Option<&Layer> {
+        self.layers.get(self.tree.node(cell).layer)
+    }
+
+    /// The layer of a cell. A clean cell gets one, above the version that it shows.
+    pub fn open_layer(&mut self, cell: CellIndex) -> &mut Layer {
+        let mut index = self.tree.node(cell).layer;
+        if index == CLEAN {
+            index = self.layers.add(cell);
+            self.tree.node_mut(cell).layer = index;
+            let base = self.tree.version(cell).cloned();
+            self.layers.get_mut(index).expect("a layer that was just added").base = base;
+        }
+        self.layers.get_mut(index).expect("a node's layer is in the slab")
+    }
+
+    /// Drops the layer of a cell: what it shows is all that there is. Gives what was committed below the survivors.
+    pub fn drop_layer(&mut self, cell: CellIndex) -> Option<Version> {
+        match std::mem::replace(&mut self.tree.node_mut(cell).layer, CLEAN) {
+            CLEAN => None,
+            index => self.layers.free(index),
+        }
+    }
+
+    /// The cell's layer waits to be committed, behind all that wait already.
+    pub fn wait(&mut self, cell: CellIndex) {
+        let index = self.tree.node(cell).layer;
+        if index != CLEAN {
+            self.layers.wait(index);
+        }
+    }
+
+    /// The cell's layer waits no more, though it stays.
+    pub fn leave_waiting(&mut self, cell: CellIndex) {
+        let index = self.tree.node(cell).layer;
+        if index != CLEAN {
+            self.layers.leave(index);
+        }
+    }
+
+    /// The cells that wait to be committed, in the order of their last change.
+    pub fn waiting(&self) -> Waiting<'_> {
+        self.layers.iter()
+    }
+
+    /// How many cells wait to be committed.
+    pub fn waiting_count(&self) -> usize {
+        self.layers.waiting()
+    }
+
+    /// The cell that waits behind `after`, or the first one: to walk the list while cells leave it behind the walker.
+    pub fn next_waiting(&self, after: Option<CellIndex>) -> Option<CellIndex> {
+        self.layers.next_after(after.map(|cell| self.tree.node(cell).layer)).map(|(_, cell)| cell)
+    }
+
+    /// Shows a tentative version above the committed one: for a Pair that keeps its candidates apart from its cells.
+    pub fn show(&mut self, cell: CellIndex, version: Version) {
+        self.open_layer(cell);
+        self.set_shown(cell, Some(version));
+    }
+
+    /// Shows the committed version again. A cell without one goes, if nothing lies below it.
+    pub fn revert(&mut self, cell: CellIndex) {
+        if self.layer(cell).is_some() {
+            let base = self.drop_layer(cell);
+            self.set_shown(cell, base);
+            if self.tree.version(cell).is_none() {
+                self.digest.remove(&mut self.tree, cell);
+                self.tree.free(cell);
+            }
+        }
+    }
+
+    /// What a cell shows is committed, by a candidate or delta of that arrival number. A committed tombstone goes with its cell.
+    pub fn commit_shown(&mut self, cell: CellIndex, number: u64) {
+        self.drop_layer(cell);
+        let Some(Version { value, author, number: of_candidate, .. }) = self.tree.version(cell) else { return };
+        let birth = Birth { author: *author, number: *of_candidate, place: 0 };
+        if value.is_none() {
+            self.arrive(cell, number, birth);
+            self.prune(cell);
+        } else {
+            self.arrive(cell, number, birth);
+        }
+    }
+
+    /// The committed version of a cell.
+    pub fn base(&self, cell: CellIndex) -> Option<&Version> {
+        match self.layer(cell) {
+            Some(layer) => layer.base.as_ref(),
+            None => self.version(cell),
+        }
+    }
+
+    /// Takes a cell out of the state that shows a committed tombstone, or nothing. Its place may be given to another path.
+    pub fn prune(&mut self, cell: CellIndex) {
+        if self.tree.arrival(cell) > 0 {
+            let mut path = String::new();
+            self.tree.write_path(cell, &mut path);
+            self.pruned.push(path);
+            self.names.remove(&self.tree, cell);
+            self.arrivals.remove(&mut self.tree, cell);
+        }
+        self.drop_layer(cell);
+        self.tree.set(cell, None);
+        self.digest.remove(&mut self.tree, cell);
+        self.tree.free(cell);
+    }
+
+    /// Frees a cell that was entered and never written.
+    pub fn release(&mut self, cell: CellIndex) {
+        self.tree.free(cell);
+    }
+
+    /// The paths of the cells that were pruned since the last call.
+    pub fn take_pruned(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.pruned)
+    }
+
+    /// Whether cells were pruned since the last [`StateBlock::take_pruned`].
+    pub fn has_pruned(&self) -> bool {
+        !self.pruned.is_empty()
     }
 
     /// The live value of a cell: `None` if it was never written or is deleted.
@@ -89,6 +238,23 @@ impl StateBlock {
     /// cell was not known by that name.
     pub fn learn_birth(&mut self, cell: CellIndex, birth: Birth) -> bool {
         self.names.learn(&mut self.tree, cell, birth)
+    }
+
+    /// A cell that was deleted is created again, under a new name, so that nobody needs the old one who may have pruned the cell. The old name
+    /// stays known if `keeps_old`, for candidates that know nothing of the deletion.
+    pub fn give_new_birth(&mut self, cell: CellIndex, birth: Birth, keeps_old: bool) {
+        self.names.rename(&mut self.tree, cell, birth, keeps_old);
+        self.tree.node_mut(cell).generation += 1;
+    }
+
+    /// Forgets a name that no candidate can use any more.
+    pub fn forget_birth(&mut self, birth: Birth) {
+        self.names.forget_alias(birth);
+    }
+
+    /// Goes up when links have to forget what they called the cell.
+    pub fn generation(&self, cell: CellIndex) -> u32 {
+        self.tree.node(cell).generation
     }
 
     /// Moves a cell that was written before to the end of the list of arrivals, as it is: there is something new to store with it.
@@ -134,6 +300,16 @@ impl StateBlock {
     /// The live cells at and below `cell`, in no order that means anything.
     pub fn live_below(&self, cell: CellIndex) -> Vec<CellIndex> {
         self.tree.live_below(cell)
+    }
+
+    /// Keeps a digest of each child of the root, besides that of the whole.
+    pub fn digest_registers(&mut self) {
+        self.digest.sum_registers();
+    }
+
+    /// The digest of one child of the root and what lies below it, as of the last [`StateBlock::digest`].
+    pub fn register_digest(&self, register: CellIndex) -> Digest {
+        self.digest.of_register(register)
     }
 
     /// The digest of the live cells. Takes time for the cells that arrived since the last call.

@@ -38,15 +38,44 @@ impl Names {
             return false;
         }
         let is_new = !self.aliases_of.contains(&(cell, birth));
-        if let Ok(entry) = self.index.find_entry(self.hash.hash_one(own), |&other| other == cell) {
-            entry.remove();
-        }
+        self.unname(tree, cell);
         self.aliases.remove(&birth);
         self.aliases_of.remove(&(cell, birth));
         self.aliases.insert(own, cell);
         self.aliases_of.insert((cell, own));
         self.give(tree, cell, birth);
         is_new
+    }
+
+    /// A cell that was deleted is created again: it gets a new name. The old one stays known if `keeps_old`.
+    pub(super) fn rename(&mut self, tree: &mut Tree, cell: CellIndex, birth: Birth, keeps_old: bool) {
+        let own = tree.birth(cell);
+        self.unname(tree, cell);
+        if keeps_old {
+            self.aliases.insert(own, cell);
+            self.aliases_of.insert((cell, own));
+        }
+        self.give(tree, cell, birth);
+    }
+
+    /// Forgets a name that nobody will use any more.
+    pub(super) fn forget_alias(&mut self, birth: Birth) {
+        if let Some(cell) = self.aliases.remove(&birth) {
+            self.aliases_of.remove(&(cell, birth));
+        }
+    }
+
+    /// Forgets all names of a cell: it was pruned.
+    pub(super) fn remove(&mut self, tree: &Tree, cell: CellIndex) {
+        self.unname(tree, cell);
+        let aliases: Vec<Birth> = self.aliases(cell).collect();
+        aliases.into_iter().for_each(|birth| self.forget_alias(birth));
+    }
+
+    fn unname(&mut self, tree: &Tree, cell: CellIndex) {
+        if let Ok(entry) = self.index.find_entry(self.hash.hash_one(tree.birth(cell)), |&other| other == cell) {
+            entry.remove();
+        }
     }
 
     pub(super) fn aliases(&self, cell: CellIndex) -> impl Iterator<Item = Birth> {

@@ -5,6 +5,9 @@ use super::tree::{CellIndex, ROOT};
 use crate::value::{Object, Value};
 use std::sync::Arc;
 
+/// Gives the value of a single cell, `None` for one that is not there.
+pub type View<'v> = dyn Fn(&StateBlock, CellIndex) -> Option<Value> + 'v;
+
 /// What stands in the way of a write below it: the path of a live value that is no object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
@@ -42,6 +45,21 @@ impl StateBlock {
             }
         }
         Some(Value::Object(Arc::new(members)))
+    }
+
+    /// As [`StateBlock::read`], of another view than what the state shows: takes time for all cells below, deleted ones included.
+    pub fn read_view(&self, cell: CellIndex, view: &View<'_>) -> Option<Value> {
+        let mut members = Object::new();
+        for (child, key) in self.tree.children(cell) {
+            if let Some(value) = self.read_view(child, view) {
+                members.insert(key.as_str().into(), value);
+            }
+        }
+        if !members.is_empty() {
+            return Some(Value::Object(Arc::new(members)));
+        }
+        let own = view(self, cell);
+        if cell == ROOT { Some(own.unwrap_or_else(Value::empty_object)) } else { own }
     }
 
     /// The value that a cell itself shows: `None` for a container, a deleted cell, or one that is hidden by what lies below it.

@@ -1,6 +1,7 @@
 //! The index by path: one node for each key, in a slab, found through one hash table keyed by (parent, key).
 
 use super::cell::{Birth, Version};
+use super::superposition::{CLEAN, LayerIndex};
 use crate::pointer;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
@@ -23,6 +24,7 @@ pub(super) struct Node {
     parent: CellIndex,
     first_child: CellIndex,
     next_sibling: CellIndex,
+    previous_sibling: CellIndex,
     /// Children that are live or have something live below them.
     live_children: u32,
     pub(super) version: Option<Version>,
@@ -32,6 +34,11 @@ pub(super) struct Node {
     pub(super) newer: CellIndex,
     /// What this cell adds to the running digest.
     pub(super) digested: u128,
+    /// What it adds has changed, and it is listed for that.
+    pub(super) digest_is_old: bool,
+    pub(super) layer: LayerIndex,
+    /// Goes up whenever a link has to forget what it called the cell: the place was freed, or the cell deleted and created again.
+    pub(super) generation: u32,
 }
 
 impl Node {
@@ -41,6 +48,7 @@ impl Node {
             parent,
             first_child: NONE,
             next_sibling,
+            previous_sibling: NONE,
             live_children: 0,
             version: None,
             birth: Birth::default(),
@@ -48,6 +56,9 @@ impl Node {
             older: NONE,
             newer: NONE,
             digested: 0,
+            digest_is_old: false,
+            layer: CLEAN,
+            generation: 0,
         }
     }
 
@@ -63,6 +74,7 @@ impl Node {
 #[derive(Debug)]
 pub(super) struct Tree {
     nodes: Vec<Node>,
+    free: Vec<CellIndex>,
     index: HashTable<CellIndex>,
     hash: FixedState,
 }
@@ -70,7 +82,7 @@ pub(super) struct Tree {
 impl Tree {
     pub(super) fn new(hash_seed: u64) -> Tree {
         let root = Node::new(SmolStr::default(), NONE, NONE);
-        Tree { nodes: vec![root], index: HashTable::new(), hash: FixedState::with_seed(hash_seed) }
+        Tree { nodes: vec![root], free: Vec::new(), index: HashTable::new(), hash: FixedState::with_seed(hash_seed) }
     }
 
     pub(super) fn node(&self, cell: CellIndex) -> &Node {
@@ -91,16 +103,55 @@ impl Tree {
         if let Some(&cell) = self.index.find(hash, |&cell| self.is(cell, parent, key)) {
             return cell;
         }
-        let cell = CellIndex(self.nodes.len() as u32);
         let next_sibling = self.node(parent).first_child;
-        self.nodes.push(Node::new(SmolStr::new(key), parent, next_sibling));
+        let cell = self.place(Node::new(SmolStr::new(key), parent, next_sibling));
+        if next_sibling != NONE {
+            self.node_mut(next_sibling).previous_sibling = cell;
+        }
         self.node_mut(parent).first_child = cell;
-        let Tree { nodes, index, hash: state } = self;
+        let Tree { nodes, index, hash: state, .. } = self;
         index.insert_unique(hash, cell, |&other| {
             let node = &nodes[other.0 as usize];
             state.hash_one((node.parent.0, node.key.as_str()))
         });
         cell
+    }
+
+    /// Puts a node where one was freed, or at the end.
+    fn place(&mut self, mut node: Node) -> CellIndex {
+        let Some(cell) = self.free.pop() else {
+            self.nodes.push(node);
+            return CellIndex(self.nodes.len() as u32 - 1);
+        };
+        node.generation = self.node(cell).generation + 1;
+        *self.node_mut(cell) = node;
+        cell
+    }
+
+    /// Frees a cell that holds nothing and has nothing below it, and its ancestors that are left with nothing.
+    pub(super) fn free(&mut self, cell: CellIndex) {
+        let mut at = cell;
+        while at != ROOT {
+            let node = self.node(at);
+            if node.version.is_some() || node.first_child != NONE || node.layer != CLEAN || node.arrival > 0 {
+                return;
+            }
+            let hash = self.hash.hash_one((node.parent.0, node.key.as_str()));
+            let (parent, next, previous) = (node.parent, node.next_sibling, node.previous_sibling);
+            if let Ok(entry) = self.index.find_entry(hash, |&other| other == at) {
+                entry.remove();
+            }
+            match previous {
+                NONE => self.node_mut(parent).first_child = next,
+                previous => self.node_mut(previous).next_sibling = next,
+            }
+            if next != NONE {
+                self.node_mut(next).previous_sibling = previous;
+            }
+            self.node_mut(at).parent = NONE;
+            self.free.push(at);
+            at = parent;
+        }
     }
 
     fn is(&self, cell: CellIndex, parent: CellIndex, key: &str) -> bool {
@@ -124,10 +175,11 @@ impl Tree {
         self.node(cell).arrival
     }
 
-    pub(super) fn set(&mut self, cell: CellIndex, version: Version) {
+    /// Sets what a cell shows.
+    pub(super) fn set(&mut self, cell: CellIndex, version: Option<Version>) {
         let node = self.node_mut(cell);
         let was_live = node.is_live();
-        node.version = Some(version);
+        node.version = version;
         let is_live = node.is_live();
         if was_live != is_live {
             self.count_live(cell, is_live);
@@ -179,6 +231,15 @@ impl Tree {
             }
         }
         live
+    }
+
+    /// The child of the root that a cell is or lies below; the root itself for the root.
+    pub(super) fn register_of(&self, cell: CellIndex) -> CellIndex {
+        let mut at = cell;
+        while self.node(at).parent != ROOT && at != ROOT {
+            at = self.node(at).parent;
+        }
+        at
     }
 
     pub(super) fn write_path(&self, cell: CellIndex, out: &mut String) {
