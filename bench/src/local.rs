@@ -83,7 +83,7 @@ fn timed(
 }
 
 fn prepared(engine: &Engine, round: usize, paths: &[String]) -> Result<Pair, String> {
-    let options = PairOptions { durability: Durability::Memory };
+    let options = PairOptions { durability: Durability::Memory, ..PairOptions::default() };
     let pair = engine.create_pair(&format!("local-{round}"), state(KEYS), options).map_err(words)?;
     for step in 0..1_000 {
         pair.write_state(&paths[key_of(step)], step as i64).map_err(words)?;

@@ -328,7 +328,7 @@ unsafe fn pair_options(given: *const spook_pair_options) -> Result<PairOptions, 
         SPOOK_DURABILITY_SYNC => Durability::Sync,
         other => return Err(Failure::invalid(format!("options.durability is {other}"))),
     };
-    Ok(PairOptions { durability })
+    Ok(PairOptions { durability, ..PairOptions::default() })
 }
 
 /// Opens a Pair by a ticket of its other half, or by the name of one that is in the ledger already. With a ticket it returns when the Pair

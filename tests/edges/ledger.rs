@@ -7,7 +7,7 @@ use spook_tests::limits::watchdog;
 use std::process::Command;
 
 fn memory() -> PairOptions {
-    PairOptions { durability: Durability::Memory }
+    PairOptions { durability: Durability::Memory, ..PairOptions::default() }
 }
 
 #[test]

@@ -107,7 +107,7 @@ impl Node {
             Given::Yes(object) => value::from_python(&object)?,
         };
         let durability = durability.map(|name| arguments::durability(py, &name)).transpose()?.unwrap_or_default();
-        let pair = self.call(py, |engine| engine.create_pair(&name, initial, PairOptions { durability }))?;
+        let pair = self.call(py, |engine| engine.create_pair(&name, initial, PairOptions { durability, ..PairOptions::default() }))?;
         Ok(Pair::new(PairHandle::new(pair, Arc::clone(&self.home))))
     }
 

@@ -6,7 +6,7 @@ use crate::io::Io;
 use crate::lifetime::{Open, close};
 use crate::options::{Durability, EngineOptions, PairOptions, Place};
 use crate::pair::Pair;
-use crate::pair_core::PairCore;
+use crate::pair_core::{PairCore, Terms};
 use crate::shared::{Shared, WriteBehind};
 use crate::storage::{self, Opened};
 use crate::time;
@@ -21,6 +21,7 @@ use spook_protocol::link::Lost;
 use spook_protocol::record::PeerRecord;
 use spook_protocol::registry::{Registry, Share};
 use spook_protocol::value::Value;
+use spook_protocol::wire;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -77,7 +78,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Code::Exists`] for a name that is taken; [`Code::TooLarge`] or [`Code::Nan`] for a value that cannot be held; [`Code::Invalid`] for a name
-    /// that is empty or too long; the sticky error of a failed ledger.
+    /// that is empty or too long; [`Code::Schema`]; the sticky error of a failed ledger.
     pub fn create_pair(&self, name: &str, initial: impl Into<Value>, options: PairOptions) -> Result<Pair, Error> {
         let shared = &self.open.shared;
         shared.check_writable()?;
@@ -88,6 +89,7 @@ impl Engine {
         }
         let operation = Operation::set("", initial);
         spook_protocol::estp::candidate::check(&operation)?;
+        check_schema(&options.schema)?;
         let me = shared.me();
         let in_ledger = !shared.is_in_memory() && options.durability != Durability::Memory;
         let core = shared.add_pair(name, false, |name, row| {
@@ -95,7 +97,8 @@ impl Engine {
             let mut registry = shared.registry();
             let changed = registry.sequencer().last();
             let index = registry.add_pair(id, changed, in_ledger);
-            Ok(PairCore::awake(index, row, id, name, options.durability, HalfPair::new(me, None, storage::hash_seed())))
+            let terms = Terms { row, id, name, durability: options.durability, schema: options.schema };
+            Ok(PairCore::awake(index, terms, HalfPair::new(me, None, storage::hash_seed())))
         })?;
         let pair = Pair::new(Arc::clone(&self.open), core);
         pair.begin_with(&operation)?;
@@ -215,6 +218,19 @@ impl fmt::Debug for Engine {
 /// How every ticket begins.
 const TICKET_PREFIX: &str = "spook1";
 
+/// A schema is agreed in one frame, so that its size is bounded.
+fn check_schema(schema: &Value) -> Result<(), Error> {
+    if !matches!(schema, Value::Object(_)) {
+        return Err(Error::new(Code::Schema, format!("it is a {}; a schema is an object", schema.type_name())));
+    }
+    let mut bytes = Vec::new();
+    wire::put_value(&mut bytes, schema);
+    if bytes.len() > limits::SCHEMA_BYTES {
+        return Err(Error::new(Code::Schema, format!("it takes {} bytes, more than {}", bytes.len(), limits::SCHEMA_BYTES)));
+    }
+    Ok(())
+}
+
 fn ledger_options(options: &EngineOptions, place: &Place) -> LedgerOptions {
     let ledger = match place {
         Place::Memory => LedgerOptions::memory(),
@@ -271,7 +287,8 @@ fn restore_pairs(shared: &Shared, me: Author) -> Result<(), Error> {
         let durability = if record.sync { Durability::Sync } else { Durability::Batched };
         shared.add_pair(&record.name, false, |name, _| {
             let index = shared.registry().add_pair_unlisted(*id);
-            Ok(PairCore::asleep(index, record.index, *id, name, durability, me, (record.half.clone(), record.changed)))
+            let terms = Terms { row: record.index, id: *id, name, durability, schema: record.schema.clone() };
+            Ok(PairCore::asleep(index, terms, me, record.half.clone(), record.changed))
         })?;
     }
     let mut registry = shared.registry();

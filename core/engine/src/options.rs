@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use spook_protocol::error::Code;
+use spook_protocol::value::Value;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -65,10 +66,26 @@ pub enum Durability {
 }
 
 /// How a Pair is created.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct PairOptions {
     /// When writes are durable at this half.
     pub durability: Durability,
+    /// What both sides agree on: rules per path, consistency, guards, registers. An object, empty by default: any value anywhere, and of concurrent
+    /// writes the last one wins. It is agreed when the Pair is created, and stays. docs/schema.md has its fields.
+    pub schema: Value,
+}
+
+impl Default for PairOptions {
+    fn default() -> PairOptions {
+        PairOptions { durability: Durability::default(), schema: Value::empty_object() }
+    }
+}
+
+impl PairOptions {
+    /// Options with a schema and otherwise the defaults.
+    pub fn with_schema(schema: Value) -> PairOptions {
+        PairOptions { schema, ..PairOptions::default() }
+    }
 }
 
 /// How a ticket is issued.

@@ -10,6 +10,7 @@ use spook_protocol::estp::half::{HalfRecord, Horizon};
 use spook_protocol::estp::{Author, HalfPair};
 use spook_protocol::id::PairId;
 use spook_protocol::registry::PairIndex;
+use spook_protocol::value::Value;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,11 +21,22 @@ pub(crate) struct PairCore {
     pub(crate) id: PairId,
     pub(crate) name: String,
     pub(crate) durability: Durability,
+    /// What both sides agreed on.
+    pub(crate) schema: Value,
     pub(crate) me: Author,
     pub(crate) observers: Observers,
     state: Mutex<PairState>,
     /// Something may have settled.
     settling: Condvar,
+}
+
+/// What a Pair is, besides its half.
+pub(crate) struct Terms {
+    pub(crate) row: u32,
+    pub(crate) id: PairId,
+    pub(crate) name: String,
+    pub(crate) durability: Durability,
+    pub(crate) schema: Value,
 }
 
 /// What a Pair that wakes needs of its engine.
@@ -51,26 +63,18 @@ enum Replica {
 }
 
 impl PairCore {
-    pub(crate) fn awake(index: PairIndex, row: u32, id: PairId, name: String, durability: Durability, half: HalfPair) -> PairCore {
-        let me = half.me();
-        PairCore::with((index, row), id, name, durability, me, Replica::Awake(half))
+    pub(crate) fn awake(index: PairIndex, terms: Terms, half: HalfPair) -> PairCore {
+        PairCore::with(index, terms, half.me(), Replica::Awake(half))
     }
 
-    pub(crate) fn asleep(
-        index: PairIndex,
-        row: u32,
-        id: PairId,
-        name: String,
-        durability: Durability,
-        me: Author,
-        record: (HalfRecord, u64),
-    ) -> PairCore {
-        PairCore::with((index, row), id, name, durability, me, Replica::Asleep(record.0, record.1))
+    pub(crate) fn asleep(index: PairIndex, terms: Terms, me: Author, half: HalfRecord, changed: u64) -> PairCore {
+        PairCore::with(index, terms, me, Replica::Asleep(half, changed))
     }
 
-    fn with((index, row): (PairIndex, u32), id: PairId, name: String, durability: Durability, me: Author, replica: Replica) -> PairCore {
+    fn with(index: PairIndex, terms: Terms, me: Author, replica: Replica) -> PairCore {
+        let Terms { row, id, name, durability, schema } = terms;
         let state = Mutex::new(PairState { replica, link: None });
-        PairCore { index, row, id, name, durability, me, observers: Observers::default(), state, settling: Condvar::new() }
+        PairCore { index, row, id, name, durability, schema, me, observers: Observers::default(), state, settling: Condvar::new() }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, PairState> {

@@ -12,5 +12,7 @@ pub const LEAF_BYTES: usize = 64 << 20;
 pub const DELTA_CELLS: usize = 16 << 20;
 /// Bytes of a delta that is staged until its last part has come.
 pub const STAGED_BYTES: usize = 512 << 20;
+/// Bytes of a Pair's schema, as encoded: it travels in one frame when the Pair is offered.
+pub const SCHEMA_BYTES: usize = 32 << 10;
 /// Bytes of a Pair's name.
 pub const NAME_BYTES: usize = 256;

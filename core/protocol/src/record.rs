@@ -8,7 +8,8 @@ use crate::etcp::PublicKeys;
 use crate::id::{EndpointId, PairId};
 use crate::limits;
 use crate::link::{Held, Lost, Progress};
-use crate::wire::{Kind, Malformed, Reader, kind_of, put_payload, put_varint, read_payload};
+use crate::value::Value;
+use crate::wire::{Kind, Malformed, Reader, kind_of, put_payload, put_value, put_varint, read_payload, read_value};
 
 /// A cell as the ledger has it.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +80,8 @@ pub struct PairRecord {
     pub changed: u64,
     /// The slot under which it is shared with the peer.
     pub slot: Option<u64>,
+    /// Its schema, as its creator agreed to it.
+    pub schema: Value,
     /// Its half.
     pub half: HalfRecord,
 }
@@ -111,6 +114,7 @@ impl PairRecord {
             put_varint(out, change.author.0.into());
             put_varint(out, change.seen);
         }
+        put_value(out, &self.schema);
     }
 
     /// Reads a record.
@@ -132,8 +136,9 @@ impl PairRecord {
         for _ in 0..reader.length(usize::MAX)? {
             changes.push(ContextChange { from: reader.varint()?, author: read_index(&mut reader)?, seen: reader.varint()? });
         }
+        let schema = read_value(&mut reader)?;
         let half = HalfRecord { peer, vector, contexts: Contexts::from_changes(changes), settled_count, joined };
-        Ok(PairRecord { index, name, sync, changed, slot, half })
+        Ok(PairRecord { index, name, sync, changed, slot, schema, half })
     }
 }
 
@@ -282,7 +287,6 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::Value;
 
     const ENDPOINT: EndpointId = EndpointId::from_bytes([3; 16]);
 
@@ -310,7 +314,8 @@ mod tests {
         let contexts = Contexts::from_changes([ContextChange { from: 70, author: AuthorIndex(1), seen: 12 }]);
         for (peer, slot) in [(None, None), (Some(ENDPOINT), Some(0))] {
             let half = HalfRecord { peer, vector: vector.clone(), contexts: contexts.clone(), settled_count: 4, joined: 80 };
-            let record = PairRecord { index: 2, name: "thermostat".into(), sync: true, changed: 88, slot, half };
+            let schema = Value::object([("version", 1i64)]);
+            let record = PairRecord { index: 2, name: "thermostat".into(), sync: true, changed: 88, slot, schema, half };
             let mut bytes = Vec::new();
             record.put(&mut bytes);
             assert_eq!(PairRecord::read(&bytes), Ok(record));

@@ -59,7 +59,13 @@ fn tickets() {
 #[test]
 fn frames() {
     let ticket = TicketId([4; 8]);
-    let offer = Offer { slot: 300, pair: PairId::from_bytes([5; 16]), name: "thermostat".into(), ticket };
+    let offer = Offer {
+        slot: 300,
+        pair: PairId::from_bytes([5; 16]),
+        name: "thermostat".into(),
+        ticket,
+        schema: Value::object([("version", 1i64)]),
+    };
     let mut golden = Golden::default();
     for frame in [
         Frame::Ping(7),

@@ -11,6 +11,7 @@ use spook_protocol::link::frame::{Frame, Kind, LAST_PART, MARK_IS_LAST, TO_THE_E
 use spook_protocol::link::incoming::Fault;
 use spook_protocol::link::records::{Inbox, put_hello_length, put_message_length};
 use spook_protocol::link::{Ended, Offer};
+use spook_protocol::value::Value;
 use spook_protocol::wire::{Reader, put_signed, put_varint};
 use world::pipe::State;
 use world::{Config, World};
@@ -122,7 +123,13 @@ fn frames(frames: impl IntoIterator<Item = Frame>) -> Vec<u8> {
 }
 
 fn offers(count: u64) -> Vec<u8> {
-    let offer = |slot| Offer { slot, pair: PairId::from_bytes([3; 16]), name: String::new(), ticket: TicketId([1; 8]) };
+    let offer = |slot| Offer {
+        slot,
+        pair: PairId::from_bytes([3; 16]),
+        name: String::new(),
+        ticket: TicketId([1; 8]),
+        schema: Value::empty_object(),
+    };
     frames((0..count).map(|slot| Frame::Offer(offer(slot))))
 }
 

@@ -85,7 +85,7 @@ fn open(ledger: &str, listen: &str) -> Engine {
 fn create(engine: &Engine, durability: Durability) -> Pair {
     let pair = engine.open_pair("p", Duration::ZERO).unwrap_or_else(|error| {
         assert_eq!(error.code(), Code::NotFound, "{error}");
-        engine.create_pair("p", Value::empty_object(), PairOptions { durability }).unwrap()
+        engine.create_pair("p", Value::empty_object(), PairOptions { durability, ..PairOptions::default() }).unwrap()
     });
     if let Ok(ticket) = pair.ticket(TicketOptions::default()) {
         say(&format!("ticket {ticket}"));

@@ -4,7 +4,7 @@ use crate::courier::PeerLink;
 use crate::io::live::LinkHandle;
 use crate::observe::Wakes;
 use crate::options::Durability;
-use crate::pair_core::PairCore;
+use crate::pair_core::{PairCore, Terms};
 use crate::shared::Shared;
 use crate::{error::Error, storage, time};
 use spook_protocol::error::Code;
@@ -100,7 +100,8 @@ impl EngineHost<'_> {
                 return Err(Error::new(Code::Protocol, "the peer offers a Pair in a slot that is taken"));
             }
             let half = HalfPair::new(me, Some(peer), storage::hash_seed());
-            Ok(PairCore::awake(pair, row, offer.pair, name, Durability::Batched, half))
+            let terms = Terms { row, id: offer.pair, name, durability: Durability::Batched, schema: offer.schema.clone() };
+            Ok(PairCore::awake(pair, terms, half))
         })?;
         shared.arrive(core.index, Stamp::ZERO);
         shared.notify_ledger();
@@ -187,7 +188,7 @@ impl Host for EngineHost<'_> {
         let index = self.shared.registry().find_pair(pair).ok_or(Code::Refused)?;
         let core = self.shared.pair(index).ok_or(Code::Refused)?;
         let slot = self.share(&core, ticket)?;
-        Ok(Offer { slot, pair, name: core.name.clone(), ticket })
+        Ok(Offer { slot, pair, name: core.name.clone(), ticket, schema: core.schema.clone() })
     }
 
     fn offered(&mut self, offer: Offer) -> Result<(), Code> {

@@ -7,7 +7,8 @@ use super::host::Offer;
 use crate::error::Code;
 use crate::etcp::{PairId, TicketId, TicketSecret};
 use crate::limits;
-use crate::wire::{Malformed, Reader, put_signed, put_varint};
+use crate::value::Value;
+use crate::wire::{Malformed, Reader, put_signed, put_value, put_varint, read_value};
 
 /// The kinds of frames. The numbers are part of the wire format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +81,7 @@ pub const PROMPT: u8 = 0x80;
 pub const LAST_PART: u8 = 0x10;
 
 /// A frame that is sent now and then.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Frame {
     /// Asks for a pong with the same token.
     Ping(u64),
@@ -138,6 +139,7 @@ impl Frame {
                 body.extend_from_slice(&offer.ticket.0);
                 put_varint(&mut body, offer.name.len() as u64);
                 body.extend_from_slice(offer.name.as_bytes());
+                put_value(&mut body, &offer.schema);
             }
             Frame::RefuseTicket(ticket, code) => {
                 body.push(0);
@@ -177,6 +179,7 @@ impl Frame {
                 pair: PairId::from_bytes(body.array()?),
                 ticket: TicketId(body.array()?),
                 name: body.text(limits::NAME_BYTES)?.to_owned(),
+                schema: read_schema(&mut body)?,
             }),
             Kind::Accept => Frame::Accept(body.varint()?),
             Kind::Refuse => match body.byte()? {
@@ -195,6 +198,12 @@ fn read_code(reader: &mut Reader<'_>) -> Result<Code, Malformed> {
     Ok(Code::from_number(number).unwrap_or(Code::Refused))
 }
 
+fn read_schema(reader: &mut Reader<'_>) -> Result<Value, Malformed> {
+    let before = reader.left();
+    let schema = read_value(reader)?;
+    if before - reader.left() > limits::SCHEMA_BYTES { Err(Malformed("schema")) } else { Ok(schema) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,7 +211,13 @@ mod tests {
     #[test]
     fn frames_are_read_as_they_were_put() {
         let ticket = TicketId([4; 8]);
-        let offer = Offer { slot: 300, pair: PairId::from_bytes([5; 16]), name: "thermostat".into(), ticket };
+        let offer = Offer {
+            slot: 300,
+            pair: PairId::from_bytes([5; 16]),
+            name: "thermostat".into(),
+            ticket,
+            schema: Value::object([("version", 1i64)]),
+        };
         for frame in [
             Frame::Ping(7),
             Frame::Pong(u64::MAX),

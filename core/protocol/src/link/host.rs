@@ -5,9 +5,10 @@ use crate::estp::HalfPair;
 use crate::estp::delta::Delta;
 use crate::estp::half::Violation;
 use crate::etcp::{PairId, TicketId, TicketSecret};
+use crate::value::Value;
 
 /// A Pair that one endpoint offers to another.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Offer {
     /// The Pair's number between these two endpoints, given by the one that offers, for good.
     pub slot: u64,
@@ -17,6 +18,8 @@ pub struct Offer {
     pub name: String,
     /// The ticket that was redeemed for it.
     pub ticket: TicketId,
+    /// Its schema, as its creator agreed to it.
+    pub schema: Value,
 }
 
 /// How far this engine has got, for acknowledgements.

@@ -9,6 +9,7 @@ use spook_protocol::id::EndpointId;
 use spook_protocol::link::{Held, Lost, Options, Progress};
 use spook_protocol::record::{PairRecord, PeerRecord, TicketRecord, put_cell};
 use spook_protocol::registry::{PairIndex, PeerIndex, Registry, Share};
+use spook_protocol::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// When the time of the world begins, Unix ms.
@@ -95,8 +96,15 @@ impl Running {
                 batch.cells.push(((pair.0, path), bytes));
             }
             let slot = self.registry.share_of(pair).map(|share| share.slot);
-            let record =
-                PairRecord { index: pair.0, name: "pair".to_owned(), sync: false, changed: half.last_change(), slot, half: half.record() };
+            let record = PairRecord {
+                index: pair.0,
+                name: "pair".to_owned(),
+                sync: false,
+                changed: half.last_change(),
+                slot,
+                schema: Value::empty_object(),
+                half: half.record(),
+            };
             let mut bytes = Vec::new();
             record.put(&mut bytes);
             batch.pairs.push((*self.registry.pair_id(pair).as_bytes(), bytes));

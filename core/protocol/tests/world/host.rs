@@ -9,6 +9,7 @@ use spook_protocol::estp::{HalfPair, Stamp};
 use spook_protocol::etcp::{TicketId, TicketSecret};
 use spook_protocol::link::{Host, Offer, Progress};
 use spook_protocol::registry::{PairIndex, PeerIndex, Share};
+use spook_protocol::value::Value;
 
 pub struct EndpointHost<'e> {
     pub endpoint: &'e mut Endpoint,
@@ -109,7 +110,7 @@ impl Host for EndpointHost<'_> {
         let pair = record.pair;
         let index = self.running().registry.find_pair(pair).ok_or(Code::Refused)?;
         let slot = self.share(index, ticket)?;
-        Ok(Offer { slot, pair, name: "pair".to_owned(), ticket })
+        Ok(Offer { slot, pair, name: "pair".to_owned(), ticket, schema: Value::empty_object() })
     }
 
     fn offered(&mut self, offer: Offer) -> Result<(), Code> {
