@@ -271,8 +271,8 @@ fn build(opened: Opened, options: EngineOptions, ledger: &Ledger, place: &Place)
 
 fn restore_peers(shared: &Shared, lost: Lost) -> Result<(), Error> {
     for (id, record) in storage::read_peers(&shared.ledger)? {
-        let PeerRecord { keys, addresses, held, lost: before, progress, heard_hello, sent_hello } = record;
-        let peer = shared.registry().add_peer(id, held, before.and(lost), progress);
+        let PeerRecord { keys, addresses, held, lost: before, progress, placed, heard_hello, sent_hello } = record;
+        let peer = shared.registry().add_peer(id, held, before.and(lost), progress, placed);
         let mut contacts = shared.contacts();
         contacts.add(peer, Contact { keys, addresses, heard_hello, sent_hello });
         contacts.touch(peer);

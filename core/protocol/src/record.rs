@@ -170,6 +170,8 @@ pub struct PeerRecord {
     pub lost: Lost,
     /// What it said of its own progress.
     pub progress: Progress,
+    /// Up to which of this endpoint's numbers its acknowledgements were placing, and what they place is in this ledger.
+    pub placed: u64,
     /// Timestamp of the last hello accepted from it, ms.
     pub heard_hello: u64,
     /// Timestamp of the last hello sent to it, ms.
@@ -184,7 +186,7 @@ impl PeerRecord {
         self.addresses.iter().for_each(|address| put_text(out, address));
         out.extend_from_slice(&self.held.epoch.to_le_bytes());
         let Progress { held, durable } = self.progress;
-        for number in [self.held.number, self.lost.from, self.lost.to, held, durable, self.heard_hello, self.sent_hello] {
+        for number in [self.held.number, self.lost.from, self.lost.to, held, durable, self.placed, self.heard_hello, self.sent_hello] {
             put_varint(out, number);
         }
     }
@@ -204,7 +206,8 @@ impl PeerRecord {
         let held = Held { epoch, number: reader.varint()? };
         let lost = Lost { from: reader.varint()?, to: reader.varint()? };
         let progress = Progress { held: reader.varint()?, durable: reader.varint()? };
-        Ok(PeerRecord { keys, addresses, held, lost, progress, heard_hello: reader.varint()?, sent_hello: reader.varint()? })
+        let placed = reader.varint()?;
+        Ok(PeerRecord { keys, addresses, held, lost, progress, placed, heard_hello: reader.varint()?, sent_hello: reader.varint()? })
     }
 }
 
@@ -331,6 +334,7 @@ mod tests {
             held: Held { epoch: 1, number: 2 },
             lost: Lost { from: 7, to: 9 },
             progress: Progress { held: 3, durable: 4 },
+            placed: 2,
             heard_hello: 5,
             sent_hello: 6,
         };

@@ -48,6 +48,12 @@ struct PeerEntry {
     /// Marks of the peer that are applied but not durable here: (its number, the own number from which on it is durable).
     marks: VecDeque<(u64, u64)>,
     progress: Progress,
+    /// Up to which of the own numbers the peer's acknowledgements were placing, and what they place is durable here.
+    placed: u64,
+    /// Placing acknowledgements of which what they place is not durable here: (own number, the own number from which on it is).
+    placing: VecDeque<(u64, u64)>,
+    /// The last own number that was given to a delta of this peer's.
+    arrived: u64,
     /// What the peer had lost when the present link began.
     peer_lost: Lost,
 }
@@ -127,16 +133,28 @@ impl Registry {
         self.pairs.iter().position(|pair| pair.id == id).map(|index| PairIndex(index as u32))
     }
 
-    /// Enters a peer. `lost` is what this endpoint lost when it was stopped uncleanly, and `progress` the last that it knows of the peer.
-    pub fn add_peer(&mut self, id: EndpointId, held: Held, mut lost: Lost, progress: Progress) -> PeerIndex {
+    /// Enters a peer. `lost` is what this endpoint lost when it was stopped uncleanly, `progress` the last that it knows of the peer, and `placed` up
+    /// to which of the own numbers the peer's acknowledgements were placing.
+    pub fn add_peer(&mut self, id: EndpointId, held: Held, mut lost: Lost, progress: Progress, placed: u64) -> PeerIndex {
         if !lost.is_empty() {
             // What the peer acknowledged after the ledger was written may have been sent under names that are forgotten now.
             lost.from = lost.from.min(progress.held);
         }
         let feed = self.sequencer.add_feed();
-        let (listed, slots, marks) = (Vec::new(), BTreeMap::new(), VecDeque::new());
-        let peer = PeerEntry { id, feed, listed, slots, held, lost, marks, progress, peer_lost: Lost::default() };
-        self.peers.push(peer);
+        self.peers.push(PeerEntry {
+            id,
+            feed,
+            listed: Vec::new(),
+            slots: BTreeMap::new(),
+            held,
+            lost,
+            marks: VecDeque::new(),
+            progress,
+            placed,
+            placing: VecDeque::new(),
+            arrived: 0,
+            peer_lost: Lost::default(),
+        });
         PeerIndex(self.peers.len() as u32 - 1)
     }
 
@@ -206,7 +224,12 @@ impl Registry {
 
     /// A number for a delta about to be applied.
     pub fn arrive(&mut self, pair: PairIndex, latest: Stamp) -> Issue {
-        self.sequencer.apply(latest, &self.pairs[pair.0 as usize].places)
+        let entry = &self.pairs[pair.0 as usize];
+        let issue = self.sequencer.apply(latest, &entry.places);
+        if let Some(share) = entry.share {
+            self.peers[share.peer.0 as usize].arrived = issue.number;
+        }
+        issue
     }
 
     /// The slots of a peer's Pairs that changed after `number`, the last one first, and up to where that list is complete; `None` while nothing
@@ -241,6 +264,8 @@ impl Registry {
             peer.held = Held { epoch: theirs.epoch, number: 0 };
             // Another ledger than before, perhaps an old copy: what that one held says nothing about this one.
             peer.progress = Progress::default();
+            peer.placed = 0;
+            peer.placing.clear();
         }
         peer.progress.durable = theirs.durable;
         peer.peer_lost = theirs.lost;
@@ -276,12 +301,28 @@ impl Registry {
         Progress { held: self.peers[peer.0 as usize].held.number, durable: self.durable }
     }
 
-    /// The peer said how far it has got. Returns the Pairs for which that may settle something.
-    pub fn acknowledged(&mut self, peer: PeerIndex, progress: Progress) -> Vec<PairIndex> {
+    /// The peer said how far it has got, and that everything it had issued before it applied the own numbers up to `placed` has come: that counts
+    /// once it is durable here. Returns the Pairs for which that may settle something.
+    pub fn acknowledged(&mut self, peer: PeerIndex, progress: Progress, placed: u64) -> Vec<PairIndex> {
         let entry = &mut self.peers[peer.0 as usize];
-        let before = entry.progress;
+        let (before, placed_before) = (entry.progress, entry.placed);
         entry.progress = Progress { held: before.held.max(progress.held), durable: before.durable.max(progress.durable) };
-        self.unsettled(peer, before.held)
+        if placed > entry.last_placed() {
+            entry.placing.push_back((placed, entry.arrived));
+            entry.settle_placing(self.durable);
+        }
+        self.unsettled(peer, before.held.min(placed_before))
+    }
+
+    /// Up to which of the own numbers the peer's acknowledgements were placing, whether what they place is durable here or not.
+    pub fn placed(&self, peer: PeerIndex) -> u64 {
+        self.peers[peer.0 as usize].last_placed()
+    }
+
+    /// The same as it will be, with durability, once everything up to `number` is durable.
+    pub fn placed_at(&self, peer: PeerIndex, number: u64) -> u64 {
+        let peer = &self.peers[peer.0 as usize];
+        peer.placing.iter().take_while(|(_, own)| *own <= number).last().map_or(peer.placed, |(placed, _)| *placed)
     }
 
     /// The Pairs of a peer that changed after `number`.
@@ -314,11 +355,19 @@ impl Registry {
     pub fn made_durable(&mut self, number: u64) -> Vec<PairIndex> {
         let before = self.durable;
         self.durable = before.max(number);
-        for peer in &mut self.peers {
+        let mut pairs = Vec::new();
+        for index in 0..self.peers.len() {
+            let peer = &mut self.peers[index];
+            let placed = peer.placed;
             peer.settle_marks(self.durable);
+            peer.settle_placing(self.durable);
+            if peer.placed > placed {
+                pairs.extend(self.unsettled(PeerIndex(index as u32), placed));
+            }
         }
         let in_ledger = &self.in_ledger;
-        self.sequencer.feed(self.ledger).after(before).map(|entry| in_ledger[entry.0 as usize]).collect()
+        pairs.extend(self.sequencer.feed(self.ledger).after(before).map(|entry| in_ledger[entry.0 as usize]));
+        pairs
     }
 
     /// How far both sides of a Pair have got.
@@ -326,17 +375,34 @@ impl Registry {
         let entry = &self.pairs[pair.0 as usize];
         match entry.share {
             Some(_) if entry.refused => Horizon { durable_here: self.durable, ..Horizon::default() },
-            None => Horizon { durable_here: self.durable, peer_holds: u64::MAX, peer_durable: u64::MAX, ..Horizon::default() },
+            None => {
+                let everything = u64::MAX;
+                let (peer_holds, placed, peer_durable) = (everything, everything, everything);
+                Horizon { durable_here: self.durable, peer_holds, placed, peer_durable, ..Horizon::default() }
+            }
             Some(share) => {
-                let PeerEntry { progress, peer_lost, held, .. } = self.peers[share.peer.0 as usize];
+                let PeerEntry { progress, peer_lost, held, placed, .. } = self.peers[share.peer.0 as usize];
                 let Progress { held: peer_holds, durable: peer_durable } = progress;
-                Horizon { durable_here: self.durable, peer_holds, peer_epoch: held.epoch, peer_durable, peer_lost }
+                Horizon { durable_here: self.durable, peer_holds, placed, peer_epoch: held.epoch, peer_durable, peer_lost }
             }
         }
     }
 }
 
 impl PeerEntry {
+    fn last_placed(&self) -> u64 {
+        self.placing.back().map_or(self.placed, |(placed, _)| *placed)
+    }
+
+    fn settle_placing(&mut self, durable: u64) {
+        while let Some(&(placed, number)) = self.placing.front()
+            && number <= durable
+        {
+            self.placed = placed;
+            self.placing.pop_front();
+        }
+    }
+
     fn settle_marks(&mut self, durable: u64) {
         while let Some(&(mark, number)) = self.marks.front()
             && number <= durable
@@ -361,7 +427,7 @@ mod tests {
     }
 
     fn peer(registry: &mut Registry, byte: u8) -> PeerIndex {
-        registry.add_peer(EndpointId::from_bytes([byte; 16]), Held::default(), Lost::default(), Progress::default())
+        registry.add_peer(EndpointId::from_bytes([byte; 16]), Held::default(), Lost::default(), Progress::default(), 0)
     }
 
     #[test]
@@ -381,7 +447,7 @@ mod tests {
         assert_eq!(slots, [0, 2]);
         assert_eq!(registry.free_slot(left), 4);
         let larger = EndpointId::from_bytes([0; 16]);
-        let smaller = registry.add_peer(larger, Held::default(), Lost::default(), Progress::default());
+        let smaller = registry.add_peer(larger, Held::default(), Lost::default(), Progress::default(), 0);
         assert_eq!(registry.free_slot(smaller), 1);
     }
 
@@ -415,7 +481,7 @@ mod tests {
         assert_eq!(registry.horizon(pair).peer_lost, lost);
         registry.begin_link(left, &Resume { epoch: 3, last: 95, durable: 95, lost: Lost::default(), held: Held::default() });
         assert!(registry.horizon(pair).peer_lost.is_empty());
-        registry.acknowledged(left, Progress { held: 7, durable: 95 });
+        registry.acknowledged(left, Progress { held: 7, durable: 95 }, 0);
         registry.begin_link(left, &Resume { epoch: 4, last: 95, durable: 95, lost: Lost::default(), held: Held { epoch: 7, number: 5 } });
         assert_eq!((registry.horizon(pair).peer_holds, registry.horizon(pair).peer_epoch), (5, 4), "another ledger than before");
         registry.set_refused(pair, true);

@@ -165,10 +165,14 @@ impl Host for EngineHost<'_> {
         }
     }
 
-    fn acknowledged(&mut self, peer: Progress) {
-        let pairs = self.shared.registry().acknowledged(self.peer, peer);
+    fn acknowledged(&mut self, peer: Progress, placed: u64) {
+        let pairs = self.shared.registry().acknowledged(self.peer, peer, placed);
         self.shared.contacts().touch(self.peer);
         self.shared.settle(&pairs);
+    }
+
+    fn placed(&mut self) -> u64 {
+        self.shared.registry().placed(self.peer)
     }
 
     fn redeem(&mut self, secret: TicketSecret) -> Result<Offer, Code> {

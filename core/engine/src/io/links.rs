@@ -20,7 +20,7 @@ pub(crate) fn enter_peer(shared: &Shared, newcomer: &Newcomer) -> PeerIndex {
     let endpoint = newcomer.keys.endpoint_id();
     let mut registry = shared.registry();
     let known = registry.find_peer(endpoint);
-    let peer = known.unwrap_or_else(|| registry.add_peer(endpoint, Held::default(), Lost::default(), Progress::default()));
+    let peer = known.unwrap_or_else(|| registry.add_peer(endpoint, Held::default(), Lost::default(), Progress::default(), 0));
     let told_of = registry.begin_link(peer, &newcomer.theirs);
     drop(registry);
     shared.settle(&told_of);

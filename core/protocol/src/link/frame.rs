@@ -77,6 +77,12 @@ pub const MARK_IS_LAST: u8 = 0x20;
 pub const MARK_FOLLOWS: u8 = 0x40;
 /// Delta, Part and Mark: somebody waits for the acknowledgement.
 pub const PROMPT: u8 = 0x80;
+/// Ack: everything that its sender had issued before it applied what `held` acknowledges is in this message or was sent before it.
+pub const PLACING: u8 = 0x10;
+/// Ack: that is so for a smaller number; by how much it is smaller follows.
+pub const PLACED_BEHIND: u8 = 0x20;
+/// Mark: the sender asks for a placing acknowledgement.
+pub const WANTS_PLACING: u8 = 0x10;
 /// Part: it is the last one.
 pub const LAST_PART: u8 = 0x10;
 

@@ -49,8 +49,12 @@ pub trait Host {
     /// Everything that the peer had up to `mark` has been applied here.
     fn received_up_to(&mut self, mark: u64);
 
-    /// The peer said how far it has got: `held` counts this engine's numbers, `durable` the peer's.
-    fn acknowledged(&mut self, peer: Progress);
+    /// The peer said how far it has got: `held` counts this engine's numbers, `durable` the peer's. Everything that the peer had issued before it
+    /// applied this engine's numbers up to `placed` has come and was applied; 0 where nothing is said of that.
+    fn acknowledged(&mut self, peer: Progress, placed: u64);
+
+    /// The largest `placed` that [`Host::acknowledged`] was ever told by this peer.
+    fn placed(&mut self) -> u64;
 
     /// The peer asks for the Pair of a ticket, perhaps not for the first time: it may have lost what it was given.
     ///

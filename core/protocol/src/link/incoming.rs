@@ -1,6 +1,8 @@
 //! From frames to state.
 
-use super::frame::{Frame, Kind, LAST_PART, MARK_FOLLOWS, MARK_IS_LAST, OPTIONAL, PROMPT, TO_THE_END};
+use super::frame::{
+    Frame, Kind, LAST_PART, MARK_FOLLOWS, MARK_IS_LAST, OPTIONAL, PLACED_BEHIND, PLACING, PROMPT, TO_THE_END, WANTS_PLACING,
+};
 use super::heartbeat::Heartbeat;
 use super::host::{Host, Progress};
 use super::outgoing::Outgoing;
@@ -75,6 +77,8 @@ pub struct Incoming {
     dictionary: ReadDictionary,
     mark: u64,
     told: Progress,
+    /// What an acknowledgement in the message at hand places, once all of the message is applied.
+    acknowledged: Option<u64>,
     /// The last own number that may have been told on an earlier link.
     last: u64,
     staged: Option<Staged>,
@@ -113,6 +117,7 @@ impl Incoming {
             dictionary: ReadDictionary::default(),
             mark: start.receive_after,
             told,
+            acknowledged: None,
             last: start.last,
             staged: None,
             refused: BTreeSet::new(),
@@ -134,6 +139,9 @@ impl Incoming {
                 Ok(Kind::Mark) => {
                     self.advance_mark(&mut reader)?;
                     around.host.received_up_to(self.mark);
+                    if tag & WANTS_PLACING != 0 {
+                        around.outgoing.owe_placing();
+                    }
                     // A mark without cells: unless somebody waits, its acknowledgement can wait for company.
                     if tag & PROMPT != 0 {
                         self.owe(tag, around);
@@ -141,7 +149,7 @@ impl Incoming {
                         around.outgoing.owe_news(around.now);
                     }
                 }
-                Ok(Kind::Ack) => self.ack(&mut reader, around)?,
+                Ok(Kind::Ack) => self.ack(tag, &mut reader, around)?,
                 Ok(kind) => self.control(Frame::read(kind, &mut reader)?, around)?,
                 Err(kind) if kind == OPTIONAL => {
                     let length = reader.length(usize::MAX)?;
@@ -149,6 +157,9 @@ impl Incoming {
                 }
                 Err(kind) => return Err(Fault::Version(kind)),
             }
+        }
+        if let Some(placed) = self.acknowledged.take() {
+            around.host.acknowledged(self.told, placed);
         }
         Ok(())
     }
@@ -253,16 +264,22 @@ impl Incoming {
         Ok(())
     }
 
-    fn ack<H: Host>(&mut self, reader: &mut Reader<'_>, around: &mut Around<'_, H>) -> Result<(), Fault> {
+    fn ack<H: Host>(&mut self, tag: u8, reader: &mut Reader<'_>, around: &mut Around<'_, H>) -> Result<(), Fault> {
         let held = self.told.held.checked_add(reader.varint()?).ok_or(Malformed("acknowledgement"))?;
         let durable = self.told.durable.checked_add(reader.varint()?).ok_or(Malformed("acknowledgement"))?;
+        let placed = match tag & (PLACING | PLACED_BEHIND) {
+            0 => 0,
+            PLACING => held,
+            _ => held.checked_sub(reader.varint()?).ok_or(Malformed("acknowledgement"))?,
+        };
         // Marks of earlier links count as well: the peer may have made durable what they told after it had said in the handshake how far it was.
         if held > around.outgoing.marked().max(self.last) {
             return Err(Fault::Peer("an acknowledgement of what was not sent".to_owned()));
         }
         self.told = Progress { held, durable };
         around.outgoing.peer_holds(held);
-        around.host.acknowledged(self.told);
+        // What it places is what stands in this message, too.
+        self.acknowledged = Some(self.acknowledged.unwrap_or(0).max(placed));
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 //! There is no queue of changes. The link remembers how far each Pair was sent, and asks which Pairs changed since; a slow peer costs nothing but
 //! that, and gets the newest state.
 
-use super::frame::{Frame, Kind, LAST_PART, MARK_FOLLOWS, MARK_IS_LAST, PROMPT, TO_THE_END};
+use super::frame::{Frame, Kind, LAST_PART, MARK_FOLLOWS, MARK_IS_LAST, PLACED_BEHIND, PLACING, PROMPT, TO_THE_END, WANTS_PLACING};
 use super::host::{Host, Progress};
 use super::resume::{Lost, Start};
 use crate::estp::delta::{Baseline, Cut, Encoder, Ends, WriteDictionary, encode};
@@ -17,8 +17,8 @@ const MESSAGE_GOAL: usize = 16 << 10;
 const WHOLE_DELTA: usize = 32 << 10;
 /// Bytes of one message: it fits into a Noise message, and into the welcome of a handshake beside addresses and cursor.
 const MESSAGE_BYTES: usize = 60 << 10;
-/// Most bytes of a part's tag, slot and length, and of the mark behind it.
-const PART_HEAD: usize = 32;
+/// Most bytes of a part's tag, slot and length, of the mark behind it, and of an acknowledgement.
+const PART_HEAD: usize = 64;
 /// How long an acknowledgement waits for something to ride on, in µs.
 const ACK_DELAY: u64 = 20_000;
 /// How long the news that the own ledger has got further waits for an acknowledgement to go with, in µs.
@@ -41,6 +41,9 @@ pub struct Outgoing {
     /// Slots of Pairs that changed, and up to which number that list was complete.
     queue: Vec<u64>,
     listed: u64,
+    /// What was held here when that list was made; `None` before the first one. What it acknowledges was applied before, so that everything issued
+    /// before that is on the list.
+    vouched: Option<u64>,
     /// Slots of Pairs whose deltas are too large for one message, waiting for their turn.
     large: Vec<u64>,
     /// Everything up to here was sent; and up to where the peer was told so.
@@ -51,6 +54,12 @@ pub struct Outgoing {
     staged: Option<Staged>,
     control: VecDeque<Frame>,
     told: Progress,
+    /// Up to which of the peer's numbers an acknowledgement on this link was placing; at first, what the cursor said is taken to be placed.
+    placed: u64,
+    /// The peer knows no placing acknowledgement of what it heard in the handshake.
+    owes_placing: bool,
+    /// It is not decided yet whether the same has to be asked of the peer.
+    may_ask: bool,
     ack_due: Option<u64>,
     /// The peer has somebody waiting for an acknowledgement that is not durable yet.
     owes_prompt: bool,
@@ -100,6 +109,7 @@ impl Outgoing {
             sent: BTreeMap::new(),
             queue: Vec::new(),
             listed: start.send_after,
+            vouched: None,
             large: Vec::new(),
             done: start.send_after,
             marked: start.send_after,
@@ -107,6 +117,9 @@ impl Outgoing {
             staged: None,
             control: VecDeque::new(),
             told,
+            placed: told.held,
+            owes_placing: false,
+            may_ask: true,
             ack_due: None,
             owes_prompt: false,
             wants_prompt: false,
@@ -142,6 +155,11 @@ impl Outgoing {
     /// There is something to tell that can wait for an acknowledgement to go with.
     pub fn owe_news(&mut self, now: u64) {
         self.ack_due.get_or_insert(now + NEWS_DELAY);
+    }
+
+    /// The peer asks for an acknowledgement that is placing.
+    pub fn owe_placing(&mut self) {
+        self.owes_placing = true;
     }
 
     /// Somebody here waits for the peer's acknowledgement.
@@ -189,24 +207,12 @@ impl Outgoing {
         if self.closing {
             return;
         }
-        let only_control = plain.len();
-        let ack_due = self.ack_due.is_some_and(|at| at <= now);
-        let acked = self.put_ack(now, ack_due, host, plain);
-        let after_ack = plain.len();
-        self.put_deltas(host, plain, begin);
+        let at = plain.len();
+        let progress = host.progress();
+        self.put_deltas(host, plain, begin, progress);
         self.put_part(plain, begin);
-        if plain.len() == after_ack && acked.is_some() && !ack_due && only_control == begin {
-            // Nothing to ride on, and it can wait.
-            plain.truncate(only_control);
-        } else if let Some(progress) = acked {
-            self.owes_prompt &= progress.held == self.told.held;
-            self.told = progress;
-            self.ack_due = None;
-        } else if ack_due {
-            // What is owed is not durable yet: whoever makes it durable asks again.
-            self.ack_due = None;
-        }
-        self.put_mark(plain, begin);
+        self.put_ack(now, progress, plain, begin..at);
+        self.put_mark(host, plain, begin);
     }
 
     fn put_control(&mut self, plain: &mut Vec<u8>, begin: usize) {
@@ -217,20 +223,42 @@ impl Outgoing {
         }
     }
 
+    /// Puts an acknowledgement behind the control frames at `head`, and before what was listed: it places what was held when the list was made.
+    ///
     /// That the own ledger has got further is news that can wait, and is told with the next acknowledgement of the peer's state.
-    fn put_ack(&mut self, now: u64, due: bool, host: &mut impl Host, plain: &mut Vec<u8>) -> Option<Progress> {
-        let progress = host.progress();
-        if progress == self.told {
-            return None;
+    fn put_ack(&mut self, now: u64, progress: Progress, plain: &mut Vec<u8>, head: Range<usize>) {
+        let due = self.ack_due.is_some_and(|at| at <= now);
+        let placeable = self.vouched.filter(|_| self.is_through());
+        // What was told while the list was on its way is placed now, or the peer asks for it.
+        let places = placeable.is_some_and(|held| held.min(self.told.held) > self.placed || self.owes_placing);
+        let has_news = progress.held > self.told.held || (due && progress != self.told);
+        let rides = plain.len() > head.start;
+        if !places && !(has_news && (due || rides)) {
+            if due {
+                // What is owed is not durable yet: whoever makes it durable asks again.
+                self.ack_due = None;
+            }
+            if !has_news && progress != self.told {
+                self.owe_news(now);
+            }
+            return;
         }
-        if progress.held == self.told.held && !due {
-            self.owe_news(now);
-            return None;
+        let mut frame = vec![Kind::Ack as u8];
+        put_varint(&mut frame, progress.held.saturating_sub(self.told.held));
+        put_varint(&mut frame, progress.durable.saturating_sub(self.told.durable));
+        if let Some(held) = placeable.filter(|held| places || *held > self.placed || *held == progress.held) {
+            frame[0] |= PLACING;
+            if held < progress.held {
+                frame[0] |= PLACED_BEHIND;
+                put_varint(&mut frame, progress.held - held);
+            }
+            self.placed = held;
+            self.owes_placing = false;
         }
-        plain.push(Kind::Ack as u8);
-        put_varint(plain, progress.held.saturating_sub(self.told.held));
-        put_varint(plain, progress.durable.saturating_sub(self.told.durable));
-        Some(progress)
+        plain.splice(head.end..head.end, frame);
+        self.owes_prompt &= progress.held == self.told.held;
+        self.told = progress;
+        self.ack_due = None;
     }
 
     /// A part takes the room that is left: what changed in other Pairs goes first, so that a large delta holds up nothing.
@@ -265,10 +293,11 @@ impl Outgoing {
         }
     }
 
-    fn put_deltas(&mut self, host: &mut impl Host, plain: &mut Vec<u8>, begin: usize) {
+    fn put_deltas(&mut self, host: &mut impl Host, plain: &mut Vec<u8>, begin: usize, progress: Progress) {
         if self.queue.is_empty() {
             let Some(complete) = host.changed_after(self.listed, &mut self.queue) else { return };
             self.listed = complete;
+            self.vouched = Some(progress.held);
         }
         if self.staged.is_none() {
             self.queue.extend(self.large.pop());
@@ -390,13 +419,24 @@ impl Outgoing {
         plain.extend_from_slice(&scratch[delta.body.clone()]);
     }
 
-    /// A mark rides on messages that go anyway. It goes alone when something was sent that no mark has covered yet, or when somebody waits for
-    /// an acknowledgement that was not asked for promptly.
-    fn put_mark(&mut self, plain: &mut Vec<u8>, begin: usize) {
+    /// A mark rides on messages that go anyway. It goes alone when something was sent that no mark has covered yet, when somebody waits for an
+    /// acknowledgement that was not asked for promptly, and to ask for a placing one.
+    fn put_mark(&mut self, host: &mut impl Host, plain: &mut Vec<u8>, begin: usize) {
         let is_due = self.done > self.marked && (self.owes_mark || plain.len() > begin);
         let is_waited_for = self.wants_prompt && self.is_through() && self.peer_holds < self.done.max(self.marked);
-        if is_due || is_waited_for {
-            plain.push(Kind::Mark as u8 | if std::mem::take(&mut self.wants_prompt) { PROMPT } else { 0 });
+        let mut flags = 0;
+        if self.may_ask && self.is_through() && self.vouched.is_some() {
+            self.may_ask = false;
+            // A mark on this link is acknowledged anyway. Without one, nothing may come that places what the peer held when the link began.
+            if self.marked.max(self.done) == self.start && host.placed() < self.start {
+                flags |= WANTS_PLACING;
+            }
+        }
+        if is_due || is_waited_for || flags != 0 {
+            if std::mem::take(&mut self.wants_prompt) {
+                flags |= PROMPT;
+            }
+            plain.push(Kind::Mark as u8 | flags);
             put_varint(plain, self.done - self.marked);
             self.marked = self.done;
             self.owes_mark = false;

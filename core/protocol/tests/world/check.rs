@@ -35,6 +35,8 @@ impl World {
         let [one, other] = [0, 1].map(|side| &self.endpoints[self.pipes[index].sides[side].endpoint]);
         check_promise(one, other);
         check_promise(other, one);
+        check_placing(one, other);
+        check_placing(other, one);
     }
 }
 
@@ -83,6 +85,39 @@ fn check_cell(holder: &Endpoint, author: &Endpoint, (id, pair): (PairId, PairInd
     );
 }
 
+/// What the peer had issued before it applied what its acknowledgements placed, is here.
+fn check_placing(author: &Endpoint, peer: &Endpoint) {
+    let of_peer = author.running.registry.find_peer(peer.identity.endpoint_id());
+    let of_author = peer.running.registry.find_peer(author.identity.endpoint_id());
+    let (Some(of_peer), Some(of_author)) = (of_peer, of_author) else { return };
+    let placed = author.running.registry.placed(of_peer);
+    let (me, epoch) = (*author.identity.endpoint_id().as_bytes(), author.me().epoch);
+    for at_peer in peer.running.registry.shared_with(of_author) {
+        let id = peer.running.registry.pair_id(at_peer);
+        let declined = peer.declined.contains(&id) || author.declined.contains(&id);
+        let Some(here) = author.running.registry.find_pair(id).filter(|_| !declined) else { continue };
+        let (theirs, mine) = (peer.running.half(at_peer), author.running.half(here));
+        let name = *id.as_bytes();
+        let applied = peer.applied.range((name, me, epoch, 0)..=(name, me, epoch, placed));
+        let Some(when) = applied.map(|(_, own)| *own).max().filter(|when| mine.joined() <= placed && theirs.joined() <= *when) else {
+            continue;
+        };
+        for cell in theirs.state().after(0) {
+            let version = theirs.state().version(cell).unwrap();
+            if theirs.vector().author(version.author) != peer.me() || version.number >= when {
+                continue;
+            }
+            let mut path = String::new();
+            theirs.state().write_path(cell, &mut path);
+            let keys: Vec<_> = spook_protocol::pointer::keys(&path).unwrap().map(Result::unwrap).collect();
+            let found = mine.state().find(keys.iter().map(AsRef::as_ref)).and_then(|cell| mine.state().version(cell));
+            let there = place(version, theirs.vector());
+            let found = found.map(|version| place(version, mine.vector()));
+            assert!(found.is_some_and(|found| found >= there), "{path} is not here, and {placed} is placed: {found:?} {there:?}");
+        }
+    }
+}
+
 impl World {
     /// After rest: both halves hold the same, and nothing is pending.
     pub fn check_agreement(&mut self, id: PairId, [one, other]: [usize; 2]) {
@@ -95,6 +130,7 @@ impl World {
             assert_eq!(pending, spook_protocol::estp::lifecycle::PendingFact::Clean, "endpoint {who}: {id:?} never settles");
             seen.push((half.read("").unwrap().unwrap(), half.state_id().digest));
             let horizon = running.registry.horizon(pair);
+            assert_eq!(horizon.placed, horizon.peer_holds, "endpoint {who}: {id:?} is held and never placed");
             assert!(running.halves[pair.0 as usize].settle(horizon));
         }
         assert_eq!(seen[0].0, seen[1].0, "the halves of {id:?} differ");

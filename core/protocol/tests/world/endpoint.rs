@@ -38,6 +38,9 @@ pub struct Endpoint {
     pub config: Config,
     pub image: Image,
     pub running: Running,
+    /// When candidates of others were first applied, as far as this endpoint has not lost it: the own number by Pair,
+    /// author, epoch and number of the author.
+    pub applied: BTreeMap<([u8; 16], [u8; 16], u32, u64), u64>,
     pub tickets: BTreeMap<[u8; 8], ([u8; 16], TicketRecord)>,
     /// Tickets of others that the program wants to use; it remembers them whatever happens here.
     pub redeeming: Vec<Ticket>,
@@ -81,7 +84,7 @@ impl Running {
         self.registry.find_peer(id).unwrap_or_else(|| {
             self.keys.push(keys);
             self.hellos.push((0, 0));
-            self.registry.add_peer(id, Held::default(), Lost::default(), Progress::default())
+            self.registry.add_peer(id, Held::default(), Lost::default(), Progress::default(), 0)
         })
     }
 
@@ -132,6 +135,7 @@ impl Endpoint {
             config,
             image,
             running,
+            applied: BTreeMap::new(),
             tickets,
             redeeming,
             refused,
@@ -198,6 +202,7 @@ impl Endpoint {
                 held: registry.held_at(peer, cut.number),
                 lost: registry.lost(peer),
                 progress: registry.peer_progress(peer),
+                placed: registry.placed_at(peer, cut.number),
                 heard_hello: hellos[peer.0 as usize].0,
                 sent_hello: hellos[peer.0 as usize].1,
             };
@@ -241,6 +246,8 @@ impl Endpoint {
         self.late = (Vec::new(), 0);
         self.durable_news = false;
         self.tickets = self.image.tickets.clone();
+        let durable = self.image.endpoint.durable;
+        self.applied.retain(|_, own| *own <= durable);
         self.running = restore(&self.image, self.identity.endpoint_id());
     }
 }
@@ -253,7 +260,7 @@ fn restore(image: &Image, me: EndpointId) -> Running {
     let gap = Lost { from: record.durable, to: record.number_ceiling };
     let (mut keys, mut hellos) = (Vec::new(), Vec::new());
     for (id, peer) in image.read_peers() {
-        registry.add_peer(id, peer.held, peer.lost.and(gap), peer.progress);
+        registry.add_peer(id, peer.held, peer.lost.and(gap), peer.progress, peer.placed);
         keys.push(peer.keys);
         hellos.push((peer.heard_hello, peer.sent_hello));
     }

@@ -72,9 +72,18 @@ impl Host for EndpointHost<'_> {
 
     fn apply<E: From<Violation>>(&mut self, slot: u64, decode: impl FnOnce(&mut HalfPair) -> Result<Delta, E>) -> Option<Result<usize, E>> {
         let pair = self.pair(slot)?;
-        let Running { registry, halves, .. } = self.running();
+        let Endpoint { running: Running { registry, halves, .. }, applied: log, .. } = &mut *self.endpoint;
         let half = &mut halves[pair.0 as usize];
-        let applied = decode(half).and_then(|delta| Ok(half.apply(&delta, |latest| registry.arrive(pair, latest))?));
+        let applied = decode(half).and_then(|delta| {
+            let named: Vec<_> = delta.cells.iter().map(|cell| (half.vector().author(cell.version.author), cell.version.number)).collect();
+            let count = half.apply(&delta, |latest| registry.arrive(pair, latest))?;
+            let number = half.last_change();
+            let id = *registry.pair_id(pair).as_bytes();
+            for (author, of_author) in named {
+                log.entry((id, *author.endpoint.as_bytes(), author.epoch, of_author)).or_insert(number);
+            }
+            Ok(count)
+        });
         self.running().settle(&[pair]);
         Some(applied)
     }
@@ -89,10 +98,14 @@ impl Host for EndpointHost<'_> {
         self.running().registry.received_up_to(peer, mark);
     }
 
-    fn acknowledged(&mut self, progress: Progress) {
+    fn acknowledged(&mut self, progress: Progress, placed: u64) {
         let peer = self.peer;
-        let pairs = self.running().registry.acknowledged(peer, progress);
+        let pairs = self.running().registry.acknowledged(peer, progress, placed);
         self.running().settle(&pairs);
+    }
+
+    fn placed(&mut self) -> u64 {
+        self.endpoint.running.registry.placed(self.peer)
     }
 
     fn redeem(&mut self, secret: TicketSecret) -> Result<Offer, Code> {

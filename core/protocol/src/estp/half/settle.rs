@@ -11,6 +11,8 @@ pub struct Horizon {
     pub durable_here: u64,
     /// Up to which of my numbers the peer holds everything durably.
     pub peer_holds: u64,
+    /// Up to which of my numbers the peer's acknowledgements were placing: everything that it had issued before it applied them is durable here.
+    pub placed: u64,
     /// The peer's author epoch.
     pub peer_epoch: u32,
     /// Up to which of its own numbers, in that epoch, the peer's ledger is durable.
