@@ -1,5 +1,6 @@
 //! The one error type of the six calls: what happened, whose fault it is, what to do.
 
+use crate::candidate::Candidate;
 use spook_ledger::LedgerError;
 use spook_protocol::error::{Code, Fault};
 use spook_protocol::estp::WriteError;
@@ -16,13 +17,19 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     code: Code,
+    more: Box<More>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct More {
     detail: Box<str>,
+    candidate: Option<Candidate>,
 }
 
 impl Error {
     /// An error of that code. The detail is a clause without a full stop; empty if there is nothing to add.
     pub fn new(code: Code, detail: impl Into<Box<str>>) -> Error {
-        Error { code, detail: detail.into() }
+        Error { code, more: Box::new(More { detail: detail.into(), candidate: None }) }
     }
 
     /// The error of a path that is no JSON Pointer.
@@ -54,7 +61,13 @@ impl Error {
 
     /// What it was this time; may be empty.
     pub fn detail(&self) -> &str {
-        &self.detail
+        &self.more.detail
+    }
+
+    /// The candidate of a write that was done though it gave this error: [`Code::Decohered`] while its outcome is open, [`Code::Voided`] when it was
+    /// decided against.
+    pub fn candidate(&self) -> Option<Candidate> {
+        self.more.candidate
     }
 
     /// Whose fault it is.
@@ -77,8 +90,8 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}: {} ", self.code.name(), self.what())?;
-        if !self.detail.is_empty() {
-            write!(out, "{}. ", self.detail.trim_end_matches('.'))?;
+        if !self.more.detail.is_empty() {
+            write!(out, "{}. ", self.more.detail.trim_end_matches('.'))?;
         }
         out.write_str(self.advice())
     }

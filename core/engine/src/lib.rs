@@ -6,6 +6,7 @@
 //! | `error` | [`Error`]: what happened, whose fault it is, what to do |
 //! | `observe` | [`Subscription`]: changes as they come, pulled or called back |
 
+mod candidate;
 pub mod cbor;
 mod contacts;
 mod courier;
@@ -25,11 +26,12 @@ mod storage;
 mod testing;
 mod time;
 
+pub use candidate::Candidate;
 pub use engine::{Engine, Traffic};
 pub use error::Error;
 pub use observe::{Change, Notice, Notices, ObserveOptions, Subscription};
 pub use options::{CollapseOptions, Durability, EngineOptions, PairOptions, TicketOptions};
-pub use pair::{Candidate, Collapse, Pair};
+pub use pair::{Collapse, Pair};
 pub use shared::note_fork;
 pub use spook_protocol::error::{Code, Fault};
 pub use spook_protocol::estp::candidate::{Action, Operation};

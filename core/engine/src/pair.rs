@@ -1,5 +1,7 @@
 //! A Pair, as a program holds it: the calls that read, write, observe and collapse.
 
+use crate::candidate::Candidate;
+use crate::courier::PeerLink;
 use crate::error::Error;
 use crate::lifetime::Open;
 use crate::observe::{Notice, ObserveOptions, Subscription};
@@ -8,8 +10,8 @@ use crate::pair_core::PairCore;
 use crate::storage::{self, Issued};
 use crate::time;
 use spook_protocol::error::Code;
-use spook_protocol::estp::half::StateId;
-use spook_protocol::estp::{Dot, HalfPair, Lifecycle, Operation, Stamp};
+use spook_protocol::estp::half::{Horizon, StateId};
+use spook_protocol::estp::{HalfPair, Lifecycle, Operation};
 use spook_protocol::etcp::{Ticket, TicketSecret};
 use spook_protocol::id::{EndpointId, PairId};
 use spook_protocol::record::TicketRecord;
@@ -28,17 +30,6 @@ const SYNC: Duration = Duration::from_secs(60);
 pub struct Pair {
     open: Arc<Open>,
     core: Arc<PairCore>,
-}
-
-/// A candidate that was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Candidate {
-    /// Its name, unique for ever.
-    pub dot: Dot,
-    /// Its place in time.
-    pub stamp: Stamp,
-    /// How many cells it set or removed.
-    pub cells: usize,
 }
 
 /// What a collapse found.
@@ -222,27 +213,44 @@ impl Pair {
     }
 
     fn await_settled(&self, options: &CollapseOptions, deadline: Option<Instant>) -> Result<(), Error> {
+        let is_settled = |half: &mut HalfPair, horizon| half.settle(horizon).then_some(());
+        self.wait_until(deadline, |half, horizon| if options.settled { is_settled(half, horizon) } else { Some(()) }).map(drop)
+    }
+
+    /// Waits until `look` finds in the half what it looks for; `None` at the deadline. It looks at once, and whenever the half has changed or more is
+    /// known of either side.
+    fn wait_until<T>(
+        &self,
+        deadline: Option<Instant>,
+        mut look: impl FnMut(&mut HalfPair, Horizon) -> Option<T>,
+    ) -> Result<Option<T>, Error> {
         let shared = &self.open.shared;
-        let mut asked = false;
+        let _waiting = shared.waiters.enter(self.core.index);
+        let mut hurried: Option<Option<Arc<dyn PeerLink>>> = None;
+        let mut state = self.core.lock();
         loop {
-            let horizon = shared.registry().horizon(self.core.index);
-            let (is_settled, link) = {
-                let mut state = self.core.lock();
-                let link = state.link.clone();
-                (state.half(&self.core, &**shared)?.settle(horizon), link)
-            };
-            let left = deadline.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
-            if is_settled || !options.settled || left.is_zero() {
-                return Ok(());
-            }
-            if !std::mem::replace(&mut asked, true) {
-                shared.hurry_ledger();
-                if let Some(link) = link {
-                    link.hurry();
-                }
-            }
             shared.check()?;
-            self.core.wait_for_settling(left);
+            let horizon = shared.registry().horizon(self.core.index);
+            let half = state.half(&self.core, &**shared)?;
+            let found = look(half, horizon);
+            drop(self.core.tell_observers(half));
+            let left = deadline.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
+            if found.is_some() || left.is_zero() {
+                return Ok(found);
+            }
+            let link = state.link.clone();
+            if hurried.as_ref().is_some_and(|before| same_link(before.as_ref(), link.as_ref())) {
+                state = self.core.wait(state, left);
+                continue;
+            }
+            // Once for each link, and without the Pair's lock, which comes after the link's.
+            drop(state);
+            shared.hurry_ledger();
+            if let Some(link) = &link {
+                link.hurry();
+            }
+            hurried = Some(link);
+            state = self.core.lock();
         }
     }
 
@@ -290,6 +298,13 @@ impl Pair {
         let result = work(half);
         drop(self.core.publish(half));
         Ok(result)
+    }
+}
+
+fn same_link(one: Option<&Arc<dyn PeerLink>>, other: Option<&Arc<dyn PeerLink>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (one, other) => one.is_none() && other.is_none(),
     }
 }
 

@@ -11,8 +11,12 @@ use spook_protocol::estp::{Author, HalfPair};
 use spook_protocol::id::PairId;
 use spook_protocol::registry::PairIndex;
 use spook_protocol::value::Value;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+/// No wait is longer than this without a look: some systems refuse longer ones.
+const HOUR: Duration = Duration::from_secs(60 * 60);
 
 pub(crate) struct PairCore {
     pub(crate) index: PairIndex,
@@ -26,8 +30,10 @@ pub(crate) struct PairCore {
     pub(crate) me: Author,
     pub(crate) observers: Observers,
     state: Mutex<PairState>,
-    /// Something may have settled.
+    /// The half has changed, or somebody is to look at it again.
     settling: Condvar,
+    /// How many wait for that.
+    waiting: AtomicU32,
 }
 
 /// What a Pair is, besides its half.
@@ -74,7 +80,8 @@ impl PairCore {
     fn with(index: PairIndex, terms: Terms, me: Author, replica: Replica) -> PairCore {
         let Terms { row, id, name, durability, schema } = terms;
         let state = Mutex::new(PairState { replica, link: None });
-        PairCore { index, row, id, name, durability, schema, me, observers: Observers::default(), state, settling: Condvar::new() }
+        let (observers, settling, waiting) = (Observers::default(), Condvar::new(), AtomicU32::new(0));
+        PairCore { index, row, id, name, durability, schema, me, observers, state, settling, waiting }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, PairState> {
@@ -82,9 +89,15 @@ impl PairCore {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells observers what has gathered. Called under the Pair's lock, so that they hear it in the order of `seq`; it only fills their queues.
-    /// Those who wait are woken when what this returns is dropped.
+    /// Tells observers what has gathered, and has everybody look again who waits for the Pair. Called under the Pair's lock whenever the half has
+    /// changed, so that observers hear it in the order of `seq`; it only fills their queues. They are woken when what this returns is dropped.
     pub(crate) fn publish(&self, half: &mut HalfPair) -> Wakes {
+        self.notify();
+        self.tell_observers(half)
+    }
+
+    /// As [`PairCore::publish`], by somebody who waits himself: whatever made him look made all others look, too.
+    pub(crate) fn tell_observers(&self, half: &mut HalfPair) -> Wakes {
         if !half.is_watched() {
             return Wakes::default();
         }
@@ -108,15 +121,29 @@ impl PairCore {
             half.settle(horizon);
             drop(self.publish(half));
         }
-        drop(state);
-        self.settling.notify_all();
     }
 
-    /// Waits until something may have settled, for so long at the most. It may come back for nothing: what is waited for can also happen just
-    /// before, so that no wait is longer than a moment.
-    pub(crate) fn wait_for_settling(&self, timeout: Duration) {
+    /// Has everybody look again who waits for the Pair, after something that was not done under its lock. That this takes it leaves no moment
+    /// between a look and the wait.
+    pub(crate) fn wake(&self) {
         let state = self.lock();
-        drop(self.settling.wait_timeout(state, timeout.min(Duration::from_millis(100))));
+        self.notify();
+        drop(state);
+    }
+
+    fn notify(&self) {
+        // The count changes under the lock, which the caller holds.
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            self.settling.notify_all();
+        }
+    }
+
+    /// Lets go of the Pair's lock until the half has changed or is to be looked at again, for so long at the most; it may come back for nothing.
+    pub(crate) fn wait<'a>(&self, state: MutexGuard<'a, PairState>, timeout: Duration) -> MutexGuard<'a, PairState> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let state = self.settling.wait_timeout(state, timeout.min(HOUR)).unwrap_or_else(PoisonError::into_inner).0;
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        state
     }
 }
 

@@ -1,7 +1,9 @@
 //! What the threads of an engine share, and the order of its locks: a link, then a Pair, then the registry; the rest are leaves.
 
+mod waiters;
 mod write_behind;
 
+pub(crate) use waiters::Waiters;
 pub(crate) use write_behind::WriteBehind;
 
 use crate::contacts::Contacts;
@@ -37,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) io: OnceLock<Box<dyn Courier>>,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) traffic: Counters,
+    pub(crate) waiters: Waiters,
     commit: OnceLock<GroupCommit<WriteBehind>>,
     registry: Mutex<Registry>,
     pairs: RwLock<Pairs>,
@@ -107,6 +110,7 @@ impl Shared {
             io: OnceLock::new(),
             dispatcher: Dispatcher::default(),
             traffic: Counters::default(),
+            waiters: Waiters::default(),
             commit: OnceLock::new(),
             registry: Mutex::new(registry),
             pairs: RwLock::default(),
@@ -146,10 +150,12 @@ impl Shared {
 
     pub(crate) fn poison(&self, detail: &str) {
         let _ = self.condition.panicked.set(detail.to_owned());
+        self.wake_waiters();
     }
 
     pub(crate) fn ledger_failed(&self, error: LedgerError) {
         let _ = self.condition.ledger_failed.set(error);
+        self.wake_waiters();
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -158,7 +164,14 @@ impl Shared {
 
     /// Marks the engine closed; returns whether it was open before.
     pub(crate) fn begin_closing(&self) -> bool {
-        !self.condition.closing.swap(true, Ordering::AcqRel)
+        let was_open = !self.condition.closing.swap(true, Ordering::AcqRel);
+        self.wake_waiters();
+        was_open
+    }
+
+    /// Has everybody look again who waits for a Pair.
+    fn wake_waiters(&self) {
+        self.waiters.pairs().into_iter().filter_map(|pair| self.pair(pair)).for_each(|core| core.wake());
     }
 
     pub(crate) fn is_in_memory(&self) -> bool {
@@ -314,9 +327,10 @@ impl Shared {
         }
     }
 
-    /// Draws the conclusions for Pairs of which more is known now.
+    /// Draws the conclusions for Pairs of which more is known now, and for those that somebody waits for.
     pub(crate) fn settle(&self, pairs: &[PairIndex]) {
-        for &pair in pairs {
+        let awaited = self.waiters.pairs();
+        for &pair in pairs.iter().chain(awaited.iter().filter(|pair| !pairs.contains(pair))) {
             let horizon = self.registry().horizon(pair);
             if let Some(core) = self.pair(pair) {
                 core.settle(horizon);
