@@ -52,6 +52,7 @@ pub(crate) fn open(
         key: key.map(|key| ledger_key(&key)).transpose()?,
         listen: listen.map(|listen| addresses(&listen)).transpose()?,
         heartbeat_timeout: heartbeat_timeout.0,
+        clock: None,
     };
     let opened = py.detach(|| Engine::open_with(options));
     let engine = opened.map_err(|error| error::raise(py, &error))?;

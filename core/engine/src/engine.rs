@@ -134,7 +134,7 @@ impl Engine {
         if ticket.issuer.endpoint_id() == shared.identity.endpoint_id() {
             return Err(Error::new(Code::Invalid, "this ticket was issued by this very engine; give it to another one"));
         }
-        if ticket.is_expired(time::now_ms()) {
+        if ticket.is_expired(shared.time.now_ms()) {
             return Err(Error::new(Code::TicketExpired, ""));
         }
         let id = ticket.secret.id();

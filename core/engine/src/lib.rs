@@ -40,6 +40,7 @@ pub use spook_protocol::estp::lifecycle::{Lifecycle, LinkFact, Name as Lifecycle
 pub use spook_protocol::estp::{Author, Digest, Dot, Stamp};
 pub use spook_protocol::id::{EndpointId, PairId};
 pub use spook_protocol::value::{Object, Value};
+pub use time::WallClock;
 
 /// The README's snippet in Rust is a test.
 #[cfg(doctest)]

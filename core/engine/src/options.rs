@@ -1,6 +1,7 @@
 //! What can be chosen when an engine is opened, a Pair created, a ticket issued, a collapse asked for.
 
 use crate::error::Error;
+use crate::time::WallClock;
 use spook_protocol::error::Code;
 use spook_protocol::value::Value;
 use std::path::PathBuf;
@@ -18,6 +19,8 @@ pub struct EngineOptions {
     pub listen: Option<Vec<String>>,
     /// After how much silence a peer is suspected to be gone; 5 s if not given.
     pub heartbeat_timeout: Option<Duration>,
+    /// The time of day, instead of the system's: for tests. It is asked often and under locks, so it must be quick and call nothing.
+    pub clock: Option<WallClock>,
 }
 
 /// Where an engine keeps its state.

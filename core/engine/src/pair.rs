@@ -77,7 +77,7 @@ impl Pair {
         }
         let secret = TicketSecret::generate(time::seed());
         let expires_in = u64::try_from(options.expires_in.unwrap_or(DAY).as_millis()).unwrap_or(u64::MAX);
-        let expires = time::now_ms().saturating_add(expires_in) / 1000;
+        let expires = shared.time.now_ms().saturating_add(expires_in) / 1000;
         let issuer = *shared.identity.public();
         let ticket = Ticket { pair: self.core.id, issuer, addresses, secret: secret.clone(), expires_unix_s: expires };
         let text = ticket.to_text()?.to_string();

@@ -1,27 +1,32 @@
 //! The two clocks of an engine, and its random numbers.
 
+use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+/// A clock of the time of day: milliseconds since 1970.
+pub type WallClock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
 /// Time since the engine was opened, and the time of day.
-#[derive(Debug)]
 pub(crate) struct Time {
     start: Instant,
+    wall: WallClock,
 }
 
 impl Time {
-    pub(crate) fn begin() -> Time {
-        Time { start: Instant::now() }
+    pub(crate) fn begin(wall: Option<WallClock>) -> Time {
+        let system = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        Time { start: Instant::now(), wall: wall.unwrap_or_else(|| Arc::new(system)) }
     }
 
     /// Microseconds of a clock that never goes back.
     pub(crate) fn now_us(&self) -> u64 {
         self.start.elapsed().as_micros() as u64
     }
-}
 
-/// Milliseconds since 1970; 0 before.
-pub(crate) fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+    /// Milliseconds since 1970; 0 before.
+    pub(crate) fn now_ms(&self) -> u64 {
+        (self.wall)()
+    }
 }
 
 /// Fresh random bytes from the system.

@@ -119,7 +119,7 @@ fn authorise(shared: &Shared, received: ReceivedHello, peer: Option<PeerIndex>) 
     let (ticket, sender) = (received.ticket_id()?, received.endpoint_id());
     let (secret, verdict) = {
         let forming = shared.forming();
-        let verdict = forming.check(ticket, sender, time::now_ms()).map(drop);
+        let verdict = forming.check(ticket, sender, shared.time.now_ms()).map(drop);
         (forming.issued(ticket)?.secret.clone(), verdict)
     };
     let verdict = verdict.map_err(|code| if code == Code::TicketExpired { Refusal::TicketExpired } else { Refusal::TicketUsed });

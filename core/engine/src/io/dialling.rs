@@ -134,8 +134,8 @@ fn greet(shared: &Shared, endpoint: EndpointId, target: &Target, stream: Stream,
     let peer = shared.registry().find_peer(endpoint);
     let mine = own_resume(shared, peer);
     let timestamp_ms = match peer {
-        Some(peer) => shared.contacts().next_hello(peer, time::now_ms()),
-        None => time::now_ms(),
+        Some(peer) => shared.contacts().next_hello(peer, shared.time.now_ms()),
+        None => shared.time.now_ms(),
     };
     let mut body = Vec::new();
     mine.put(&mut body);

@@ -6,7 +6,7 @@ use crate::observe::Wakes;
 use crate::options::Durability;
 use crate::pair_core::{PairCore, Terms};
 use crate::shared::Shared;
-use crate::{error::Error, storage, time};
+use crate::{error::Error, storage};
 use spook_protocol::error::Code;
 use spook_protocol::estp::delta::Delta;
 use spook_protocol::estp::half::Violation;
@@ -180,7 +180,7 @@ impl Host for EngineHost<'_> {
         let peer = self.shared.registry().peer_id(self.peer);
         let pair = {
             let forming = self.shared.forming();
-            let issued = forming.check(ticket, peer, time::now_ms())?;
+            let issued = forming.check(ticket, peer, self.shared.time.now_ms())?;
             if issued.secret.as_bytes() != secret.as_bytes() {
                 return Err(Code::Refused);
             }

@@ -26,7 +26,7 @@ pub(crate) fn enter_peer(shared: &Shared, newcomer: &Newcomer) -> PeerIndex {
     shared.settle(&told_of);
     let mut contacts = shared.contacts();
     if known.is_none() {
-        let contact = Contact { keys: newcomer.keys, addresses: Vec::new(), heard_hello: 0, sent_hello: crate::time::now_ms() };
+        let contact = Contact { keys: newcomer.keys, addresses: Vec::new(), heard_hello: 0, sent_hello: shared.time.now_ms() };
         contacts.add(peer, contact);
     }
     contacts.heard(peer, newcomer.heard_hello);

@@ -13,7 +13,7 @@ use crate::forming::Forming;
 use crate::observe::Dispatcher;
 use crate::options::EngineOptions;
 use crate::pair_core::{PairCore, Surroundings};
-use crate::time::{self, Time};
+use crate::time::Time;
 use spook_ledger::{Batch, GroupCommit, Ledger, LedgerError};
 use spook_protocol::error::Code;
 use spook_protocol::estp::feed::Issue;
@@ -102,7 +102,7 @@ impl Shared {
     pub(crate) fn new(identity: Identity, options: EngineOptions, ledger: Ledger, registry: Registry) -> Shared {
         Shared {
             identity,
-            time: Time::begin(),
+            time: Time::begin(options.clock.clone()),
             options,
             ledger,
             contacts: Mutex::default(),
@@ -256,7 +256,7 @@ impl Shared {
     // Numbers and durability.
 
     pub(crate) fn issue(&self, pair: PairIndex) -> Issue {
-        let now = time::now_ms();
+        let now = self.time.now_ms();
         let mut registry = self.registry();
         let issue = registry.issue(pair, now);
         self.durable_at_once(&mut registry, issue);

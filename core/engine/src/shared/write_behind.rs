@@ -4,7 +4,6 @@ use super::Shared;
 use crate::options::Durability;
 use crate::pair_core::PairCore;
 use crate::storage::{ENDPOINT, cell_key};
-use crate::time;
 use spook_ledger::{Batch, Cut, LedgerError, Source, Table};
 use spook_protocol::estp::Stamp;
 use spook_protocol::record::{self, EndpointRecord, PairRecord};
@@ -75,7 +74,7 @@ fn endpoint_record(shared: &Shared, durable: u64) -> EndpointRecord {
     let (number_ceiling, stamp_ceiling) = if shared.is_closing() {
         (last, clock)
     } else {
-        (last + NUMBERS_AHEAD, Stamp::new(clock.ms().max(time::now_ms()) + STAMPS_AHEAD_MS, 0))
+        (last + NUMBERS_AHEAD, Stamp::new(clock.ms().max(shared.time.now_ms()) + STAMPS_AHEAD_MS, 0))
     };
     EndpointRecord { epoch: registry.epoch(), durable, number_ceiling, stamp_ceiling }
 }
