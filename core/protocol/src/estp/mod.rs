@@ -8,6 +8,9 @@ pub mod dot;
 pub mod feed;
 pub mod half;
 pub mod lifecycle;
+pub mod place;
+pub mod rule;
+pub mod schema;
 pub mod stamp;
 pub mod state;
 
@@ -16,5 +19,6 @@ pub use context::Context;
 pub use dot::{Author, AuthorIndex, Dot, Seen, VersionVector};
 pub use half::{Change, HalfPair};
 pub use lifecycle::{Lifecycle, Name as LifecycleName};
+pub use schema::Schema;
 pub use stamp::{Clock, Stamp};
 pub use state::{Digest, StateBlock};
