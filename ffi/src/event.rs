@@ -91,6 +91,7 @@ impl spook_event {
                 event.before = transition.from.into();
                 event.now = transition.to.into();
             }
+            Notice::Event(happened) => event.seq = happened.after_seq,
             Notice::Gap { from_seq, to_seq } => {
                 event.kind = SPOOK_EVENT_GAP;
                 event.seq = *to_seq;

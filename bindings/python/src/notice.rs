@@ -41,6 +41,7 @@ pub(crate) fn to_python<'py>(py: Python<'py>, notice: &Notice) -> PyResult<Bound
     match notice {
         Notice::Change(change) => changed(py, change),
         Notice::Transition(transition) => stepped(py, transition),
+        Notice::Event(event) => GAP.make(py, (event.after_seq, event.after_seq)),
         Notice::Gap { from_seq, to_seq } => GAP.make(py, (*from_seq, *to_seq)),
     }
 }

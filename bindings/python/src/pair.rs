@@ -157,7 +157,7 @@ impl Pair {
             return Err(PyTypeError::new_err(detail));
         }
         let (handle, callback) = (Arc::clone(&self.handle), callback.map(Bound::unbind));
-        let options = ObserveOptions { capacity, lifecycle };
+        let options = ObserveOptions { capacity, lifecycle, ..ObserveOptions::default() };
         let watching = call::call(py, &self.handle.home.engine, || {
             handle.check()?;
             subscription::begin(handle, &path, options, callback)

@@ -29,7 +29,7 @@ mod time;
 pub use candidate::Candidate;
 pub use engine::{Engine, Traffic};
 pub use error::Error;
-pub use observe::{Change, Notice, Notices, ObserveOptions, Subscription};
+pub use observe::{Change, Event, Happening, Notice, Notices, ObserveOptions, Subscription, Verdict};
 pub use options::{CollapseOptions, Durability, EngineOptions, PairOptions, TicketOptions};
 pub use pair::{Collapse, Pair};
 pub use shared::note_fork;

@@ -2,7 +2,7 @@
 
 use crate::courier::PeerLink;
 use crate::error::Error;
-use crate::observe::{Observers, Wakes};
+use crate::observe::{News, Observers, Wakes};
 use crate::options::Durability;
 use crate::storage;
 use spook_ledger::Ledger;
@@ -111,7 +111,7 @@ impl PairCore {
             return Wakes::default();
         }
         let state = half.state_id();
-        self.observers.publish(&changes, Some(state), &transitions)
+        self.observers.publish(News { changes: &changes, state: Some(state), transitions: &transitions, events: &[] })
     }
 
     /// Draws the conclusions from a horizon, if the half is awake; a half asleep has nothing to tell.

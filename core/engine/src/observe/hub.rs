@@ -2,11 +2,10 @@
 
 use super::dispatcher::Dispatcher;
 use super::mailbox::{Mailbox, Observer};
-use super::notice::{Notice, ObserveOptions};
+use super::notice::{News, Notice, ObserveOptions};
 use super::subscription::Subscription;
 use crate::error::Error;
 use spook_protocol::error::Code;
-use spook_protocol::estp::half::{Change, StateId, Transition};
 use spook_protocol::pointer;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -89,14 +88,13 @@ impl Observers {
     /// Tells every observer what concerns it, and gives those who have to be woken: best after the caller has let go of its locks, because the
     /// first thing that many of them do is to take the same ones.
     ///
-    /// The caller does so in the order of `seq`, and after the changes can be read. `state` is the state after the last of them. This runs no
-    /// code of the application and waits for no observer.
-    pub(crate) fn publish(&self, changes: &[Change], state: Option<StateId>, transitions: &[Transition]) -> Wakes {
+    /// The caller does so in the order of `seq`, and after the changes can be read. This runs no code of the application and waits for no observer.
+    pub(crate) fn publish(&self, news: News<'_>) -> Wakes {
         if !self.is_watched() {
             return Wakes::default();
         }
         let list = self.listed.lock();
-        Wakes(list.mailboxes.iter().filter(|mailbox| mailbox.offer(changes, state, transitions)).cloned().collect())
+        Wakes(list.mailboxes.iter().filter(|mailbox| mailbox.offer(news)).cloned().collect())
     }
 
     /// Ends all subscriptions there are; new ones may follow.

@@ -4,11 +4,10 @@
 use super::bell::Bell;
 use super::dispatcher::{Dispatcher, Turn};
 use super::foreign;
-use super::notice::{Notice, ObserveOptions, select};
+use super::notice::{News, Notice, ObserveOptions, select};
 use super::queue::Queue;
 use crate::error::Error;
 use spook_protocol::error::Code;
-use spook_protocol::estp::half::{self, StateId, Transition};
 #[cfg(unix)]
 use std::os::fd::{AsFd, BorrowedFd};
 #[cfg(unix)]
@@ -21,7 +20,7 @@ pub(super) type Observer = Box<dyn FnMut(Notice) + Send>;
 
 pub(super) struct Mailbox {
     prefix: Box<str>,
-    lifecycle: bool,
+    options: ObserveOptions,
     /// Set if notices go to a callback.
     dispatcher: Option<Dispatcher>,
     /// The process that made it: a forked child has the memory, but neither the threads nor the state of the locks.
@@ -77,7 +76,7 @@ impl Mailbox {
         };
         Mailbox {
             prefix: prefix.into(),
-            lifecycle: options.lifecycle,
+            options,
             dispatcher,
             process: std::process::id(),
             inner: Mutex::new(inner),
@@ -93,8 +92,8 @@ impl Mailbox {
     }
 
     /// Puts in what concerns this subscription. Returns whether somebody has to be woken for it, by [`Mailbox::wake`].
-    pub(super) fn offer(&self, changes: &[half::Change], state: Option<StateId>, transitions: &[Transition]) -> bool {
-        let mut notices = select(&self.prefix, self.lifecycle, changes, state, transitions).peekable();
+    pub(super) fn offer(&self, news: News<'_>) -> bool {
+        let mut notices = select(&self.prefix, self.options, news).peekable();
         if notices.peek().is_none() {
             return false;
         }

@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `notice` | what an observer is told |
+//! | `notice`, `event` | what an observer is told |
 //! | `queue` | the bounded queue of one subscription: merging, gaps |
 //! | `mailbox` | that queue shared between the thread that publishes and the one that takes |
 //! | `subscription` | [`Subscription`], the handle |
@@ -20,6 +20,7 @@
 #[cfg(unix)]
 mod bell;
 mod dispatcher;
+mod event;
 mod foreign;
 mod hub;
 mod mailbox;
@@ -30,6 +31,8 @@ mod subscription;
 mod tests;
 
 pub(crate) use dispatcher::Dispatcher;
+pub use event::{Event, Happening, Verdict};
 pub(crate) use hub::{Observers, Wakes};
+pub(crate) use notice::News;
 pub use notice::{Change, Notice, ObserveOptions};
 pub use subscription::{Notices, Subscription};

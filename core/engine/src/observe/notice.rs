@@ -1,5 +1,6 @@
 //! What an observer is told.
 
+use super::event::Event;
 use spook_protocol::estp::half::{self, StateId, Transition};
 use spook_protocol::id::EndpointId;
 use spook_protocol::pointer;
@@ -32,6 +33,8 @@ pub enum Notice {
     Change(Change),
     /// The lifecycle of the half took a step. Only for subscriptions that asked for it.
     Transition(Transition),
+    /// Something else happened. Only for subscriptions that asked for it.
+    Event(Box<Event>),
     /// The observer was slow, and of the changes with these numbers (both included) some are not delivered: those that were merged
     /// into a later change of the same path, and, when more paths changed than the queue holds, the oldest.
     ///
@@ -52,30 +55,38 @@ pub struct ObserveOptions {
     pub capacity: usize,
     /// Whether transitions of the lifecycle are wanted besides changes; not by default.
     pub lifecycle: bool,
+    /// Whether events are wanted besides changes; not by default.
+    pub events: bool,
 }
 
 impl Default for ObserveOptions {
     fn default() -> ObserveOptions {
-        ObserveOptions { capacity: 1024, lifecycle: false }
+        ObserveOptions { capacity: 1024, lifecycle: false, events: false }
     }
 }
 
-/// What one publication tells an observer of `prefix`: changes and transitions in the order in which they happened.
-pub(super) fn select<'a>(
-    prefix: &'a str,
-    lifecycle: bool,
-    changes: &'a [half::Change],
-    state: Option<StateId>,
-    transitions: &'a [Transition],
-) -> impl Iterator<Item = Notice> + 'a {
-    let mut changes = changes.iter().filter(move |change| pointer::is_within(&change.path, prefix)).peekable();
-    let mut transitions = if lifecycle { transitions } else { &[] }.iter().peekable();
+/// What happened to a Pair since the last publication, each kind in its order.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct News<'a> {
+    pub(crate) changes: &'a [half::Change],
+    /// The state after the last of the changes.
+    pub(crate) state: Option<StateId>,
+    pub(crate) transitions: &'a [Transition],
+    pub(crate) events: &'a [Event],
+}
+
+/// What one publication tells an observer of `prefix`: everything in the order in which it happened.
+pub(super) fn select<'a>(prefix: &'a str, options: ObserveOptions, news: News<'a>) -> impl Iterator<Item = Notice> + 'a {
+    let mut changes = news.changes.iter().filter(move |change| pointer::is_within(&change.path, prefix)).peekable();
+    let mut transitions = if options.lifecycle { news.transitions } else { &[] }.iter().peekable();
+    let mut events = if options.events { news.events } else { &[] }.iter().filter(move |event| event.what.concerns(prefix)).peekable();
     iter::from_fn(move || {
-        let is_before = |transition: &&Transition, change: &&half::Change| transition.after_seq < change.seq;
-        match (transitions.peek(), changes.peek()) {
-            (Some(transition), Some(change)) if !is_before(transition, change) => {}
-            (Some(_), _) => return transitions.next().copied().map(Notice::Transition),
-            (None, _) => {}
+        let next = changes.peek().map_or(u64::MAX, |change| change.seq);
+        if transitions.peek().is_some_and(|transition| transition.after_seq < next) {
+            return transitions.next().copied().map(Notice::Transition);
+        }
+        if events.peek().is_some_and(|event| event.after_seq < next) {
+            return events.next().map(|event| Notice::Event(Box::new(event.clone())));
         }
         changes.next().map(|change| {
             Notice::Change(Change {
@@ -84,7 +95,7 @@ pub(super) fn select<'a>(
                 value: change.value.clone(),
                 origin: change.origin,
                 number: change.number,
-                state,
+                state: news.state,
             })
         })
     })
@@ -94,11 +105,12 @@ pub(super) fn select<'a>(
 pub(super) fn weight(notice: &Notice) -> usize {
     match notice {
         Notice::Change(change) => change.path.len() + change.value.as_ref().map_or(0, value_weight),
+        Notice::Event(event) => event.what.weight(),
         Notice::Transition(_) | Notice::Gap { .. } => 0,
     }
 }
 
-fn value_weight(value: &Value) -> usize {
+pub(super) fn value_weight(value: &Value) -> usize {
     let content = match value {
         Value::String(text) => text.len(),
         Value::Bytes(bytes) => bytes.len(),

@@ -4,12 +4,13 @@
 //! only once. A newer change takes the place of an older one of the same path, at the end of the queue, so that the order by `seq` holds.
 //! If all paths differ and it is full nevertheless, the oldest change goes. The numbers of all changes that went are told as one gap,
 //! before the next change. Transitions are never dropped: in a crowded queue they merge into one, from where the first started to
-//! where the last ended.
+//! where the last ended. Events are held once for each thing that they are about, and counted when they have to go.
 //!
 //! Values share their memory with the state while they are current. Overwritten ones live on in queues alone, so the queue bounds the bytes
 //! as well ([`MAX_BYTES`]), and counts as full when it reaches them.
 
-use super::notice::{Notice, weight};
+use super::event::{Event, Happening, Subject};
+use super::notice::{Change, Notice, weight};
 use spook_protocol::estp::half::Transition;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -34,13 +35,15 @@ pub(super) struct Queue {
     /// The weight of all notices.
     bytes: usize,
     gap: Option<(u64, u64)>,
+    /// How many events were dropped, and the `after_seq` of the last of them.
+    missed: (u64, u64),
     crowd: Option<Crowd>,
 }
 
 /// Where in a crowded queue everything is.
 #[derive(Debug, Default)]
 struct Crowd {
-    paths: HashMap<Arc<str>, u64>,
+    subjects: HashMap<Subject, u64>,
     transition: Option<u64>,
 }
 
@@ -48,12 +51,12 @@ impl Queue {
     pub(super) fn new(capacity: usize) -> Queue {
         // Two, so that a transition, which is never dropped, always leaves room for a change.
         let capacity = capacity.max(2);
-        Queue { capacity, places: VecDeque::new(), first: 0, taken: 0, bytes: 0, gap: None, crowd: None }
+        Queue { capacity, places: VecDeque::new(), first: 0, taken: 0, bytes: 0, gap: None, missed: (0, 0), crowd: None }
     }
 
     /// Whether [`Queue::pop`] has nothing to give.
     pub(super) fn is_empty(&self) -> bool {
-        self.taken == 0 && self.gap.is_none()
+        self.taken == 0 && self.gap.is_none() && self.missed.0 == 0
     }
 
     /// Forgets everything.
@@ -66,11 +69,15 @@ impl Queue {
         if let Some((from_seq, to_seq)) = self.gap.take() {
             return Some(Notice::Gap { from_seq, to_seq });
         }
+        if let (events @ 1.., after_seq) = std::mem::take(&mut self.missed) {
+            return Some(Notice::Event(Box::new(Event { after_seq, what: Happening::Missed { events } })));
+        }
         let (notice, _) = self.take_first()?;
-        if let (Some(crowd), Notice::Change(change)) = (&mut self.crowd, &notice) {
-            crowd.paths.remove(&change.path);
-        } else if let Some(crowd) = &mut self.crowd {
-            crowd.transition = None;
+        if let Some(crowd) = &mut self.crowd {
+            match subject(&notice) {
+                Some(subject) => _ = crowd.subjects.remove(&subject),
+                None => crowd.transition = None,
+            }
         }
         if self.crowd.is_some() && self.taken <= self.capacity / 2 && self.bytes <= MAX_BYTES / 2 {
             self.crowd = None;
@@ -90,7 +97,7 @@ impl Queue {
             return;
         }
         let notice = self.merge(notice);
-        while self.is_full(weight) && self.drop_oldest_change() {}
+        while self.is_full(weight) && self.drop_oldest() {}
         self.append_crowded(notice, weight);
         if self.places.len() / 2 > self.capacity {
             self.merge_all();
@@ -110,9 +117,9 @@ impl Queue {
     fn append_crowded(&mut self, notice: Notice, weight: usize) {
         let place = self.first + self.places.len() as u64;
         let crowd = self.crowd.get_or_insert_default();
-        match &notice {
-            Notice::Change(change) => _ = crowd.paths.insert(Arc::clone(&change.path), place),
-            Notice::Transition(_) | Notice::Gap { .. } => crowd.transition = Some(place),
+        match subject(&notice) {
+            Some(subject) => _ = crowd.subjects.insert(subject, place),
+            None => crowd.transition = Some(place),
         }
         self.append(notice, weight);
     }
@@ -129,48 +136,44 @@ impl Queue {
 
     /// Takes out what the notice replaces, and gives the notice as it then is.
     fn merge(&mut self, notice: Notice) -> Notice {
-        match notice {
-            Notice::Change(change) => {
-                let older = self.crowd.as_mut().and_then(|crowd| crowd.paths.remove(&change.path));
-                if let Some(Notice::Change(older)) = older.and_then(|place| self.take_at(place)) {
-                    self.widen_gap(older.seq);
-                }
-                Notice::Change(change)
+        if let Some(subject) = subject(&notice) {
+            let older = self.crowd.as_mut().and_then(|crowd| crowd.subjects.remove(&subject));
+            if let Some(Notice::Change(older)) = older.and_then(|place| self.take_at(place)) {
+                self.widen_gap(older.seq);
             }
-            Notice::Transition(newer) => {
-                let older = self.crowd.as_mut().and_then(|crowd| crowd.transition.take());
-                match older.and_then(|place| self.take_at(place)) {
-                    Some(Notice::Transition(older)) => Notice::Transition(Transition { from: older.from, ..newer }),
-                    _ => Notice::Transition(newer),
-                }
-            }
-            Notice::Gap { from_seq, to_seq } => Notice::Gap { from_seq, to_seq },
+            return notice;
+        }
+        let Notice::Transition(newer) = notice else { return notice };
+        let older = self.crowd.as_mut().and_then(|crowd| crowd.transition.take());
+        match older.and_then(|place| self.take_at(place)) {
+            Some(Notice::Transition(older)) => Notice::Transition(Transition { from: older.from, ..newer }),
+            _ => Notice::Transition(newer),
         }
     }
 
-    /// In a crowded queue. `false` if there was none.
-    fn drop_oldest_change(&mut self) -> bool {
-        match self.take_first() {
-            None => false,
-            Some((Notice::Change(change), _)) => {
-                if let Some(crowd) = &mut self.crowd {
-                    crowd.paths.remove(&change.path);
-                }
-                self.widen_gap(change.seq);
-                true
+    /// Drops the oldest change or event of a crowded queue. `false` if there was none.
+    fn drop_oldest(&mut self) -> bool {
+        let Some((notice, weight)) = self.take_first() else { return false };
+        if let Some(subject) = subject(&notice) {
+            if let Some(crowd) = &mut self.crowd {
+                crowd.subjects.remove(&subject);
             }
-            // The one transition of a crowded queue stands in the way: it goes back to the front.
-            Some(transition) => {
-                let dropped = self.drop_oldest_change();
-                self.places.push_front(Some(transition));
-                self.first -= 1;
-                self.taken += 1;
-                if let Some(crowd) = &mut self.crowd {
-                    crowd.transition = Some(self.first);
-                }
-                dropped
+            match notice {
+                Notice::Event(event) => self.missed = (self.missed.0 + 1, event.after_seq),
+                Notice::Change(Change { seq, .. }) => self.widen_gap(seq),
+                _ => {}
             }
+            return true;
         }
+        // The one transition of a crowded queue stands in the way: it goes back to the front.
+        let dropped = self.drop_oldest();
+        self.places.push_front(Some((notice, weight)));
+        self.first -= 1;
+        self.taken += 1;
+        if let Some(crowd) = &mut self.crowd {
+            crowd.transition = Some(self.first);
+        }
+        dropped
     }
 
     fn widen_gap(&mut self, seq: u64) {
@@ -196,6 +199,15 @@ impl Queue {
         self.taken -= 1;
         self.bytes -= weight;
         Some(notice)
+    }
+}
+
+/// What a change or an event is about.
+fn subject(notice: &Notice) -> Option<Subject> {
+    match notice {
+        Notice::Change(change) => Some(Subject::Path(Arc::clone(&change.path))),
+        Notice::Event(event) => Some(event.what.subject()),
+        Notice::Transition(_) | Notice::Gap { .. } => None,
     }
 }
 

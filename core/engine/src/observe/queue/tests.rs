@@ -1,3 +1,4 @@
+use super::super::event::{Event, Happening};
 use super::super::notice::Change;
 use super::*;
 use proptest::prelude::*;
@@ -124,11 +125,12 @@ fn a_million_changes_to_a_slow_observer_keep_the_queue_small() {
 enum Step {
     Change(u8),
     Transition,
+    Event(u8),
     Pop,
 }
 
 fn steps(paths: u8) -> impl Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![6 => (0..paths).prop_map(Step::Change), 1 => Just(Step::Transition), 4 => Just(Step::Pop)];
+    let step = prop_oneof![6 => (0..paths).prop_map(Step::Change), 1 => Just(Step::Transition), 1 => (0..paths).prop_map(Step::Event), 4 => Just(Step::Pop)];
     prop::collection::vec(step, 0..400)
 }
 
@@ -142,6 +144,9 @@ struct Model {
     seqs: Vec<u64>,
     gaps: Vec<(u64, u64)>,
     lifecycle: Option<Lifecycle>,
+    last_present: BTreeMap<Arc<str>, Option<Value>>,
+    present: BTreeMap<Arc<str>, Option<Value>>,
+    missed: u64,
 }
 
 impl Model {
@@ -165,6 +170,11 @@ impl Model {
                 assert!(from_seq <= to_seq && from_seq > self.seqs.last().copied().unwrap_or(0));
                 self.gaps.push((from_seq, to_seq));
             }
+            Notice::Event(event) => match event.what {
+                Happening::Missed { events } => self.missed += events,
+                Happening::Presence { key, value } => _ = self.present.insert(key, value),
+                other => panic!("{other:?} was not pushed"),
+            },
             Notice::Transition(transition) => {
                 assert_eq!(self.lifecycle.unwrap_or(at(0)), transition.from, "a transition is missing");
                 self.lifecycle = Some(transition.to);
@@ -183,6 +193,8 @@ impl Model {
         for &seq in &self.pushed {
             assert!(self.seqs.contains(&seq) || self.covered(seq), "{seq} went in silence");
         }
+        let stale = self.last_present.iter().filter(|(key, value)| self.present.get(*key) != Some(value)).count() as u64;
+        assert!(stale <= self.missed && (!no_loss || stale == 0), "an event went in silence");
         assert_eq!(self.lifecycle.unwrap_or(at(0)), at(self.transitions), "the last transition is missing");
     }
 }
@@ -204,6 +216,15 @@ fn check_against_model(steps: Vec<Step>, capacity: usize, no_loss: bool) {
                 queue.push(transition(model.transitions, seq));
                 model.transitions += 1;
             }
+            Step::Event(key) => {
+                let key: Arc<str> = format!("{key}").into();
+                let value = Some(Value::from(seq));
+                queue.push(Notice::Event(Box::new(Event {
+                    after_seq: seq,
+                    what: Happening::Presence { key: Arc::clone(&key), value: value.clone() },
+                })));
+                model.last_present.insert(key, value);
+            }
             Step::Pop => queue.pop().into_iter().for_each(|notice| model.tell(notice)),
         }
         assert!(queue.taken <= capacity && queue.places.len() <= if queue.crowd.is_some() { 2 * capacity + 1 } else { capacity });
@@ -222,7 +243,7 @@ proptest! {
     }
 
     #[test]
-    fn with_room_for_every_path_the_last_change_of_each_is_told(steps in steps(7), capacity in 8usize..12) {
+    fn with_room_for_every_path_the_last_change_of_each_is_told(steps in steps(7), capacity in 15usize..20) {
         check_against_model(steps, capacity, true);
     }
 }

@@ -250,7 +250,7 @@ fn a_slow_callback_does_not_hold_up_who_publishes() {
         calls.send(notice).unwrap();
         let _ = released.recv();
     };
-    let options = ObserveOptions { capacity: 8, lifecycle: false };
+    let options = ObserveOptions { capacity: 8, ..ObserveOptions::default() };
     let subscription = observers.subscribe_with("", options, &dispatcher, observer).unwrap();
     publish(&observers, 1, "/a");
     assert_eq!(called.recv_timeout(PATIENCE).map(|notice| seq_of(&notice)), Ok(1));

@@ -24,7 +24,7 @@ fn published(seq: u64, path: &str) -> Published {
 }
 
 fn publish(observers: &Observers, seq: u64, path: &str) {
-    drop(observers.publish(&[published(seq, path)], None, &[]));
+    drop(observers.publish(News { changes: &[published(seq, path)], ..News::default() }));
 }
 
 fn step(after_seq: u64) -> Transition {

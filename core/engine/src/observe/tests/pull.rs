@@ -9,7 +9,7 @@ fn changes_come_in_the_order_of_seq_with_everything_they_carry() {
     let subscription = observers.subscribe("", ObserveOptions::default()).unwrap();
     let state = Some(StateId { count: 3, ..StateId::default() });
     let deleted = Published { value: None, ..published(2, "/b") };
-    drop(observers.publish(&[published(1, "/a"), deleted], state, &[]));
+    drop(observers.publish(News { changes: &[published(1, "/a"), deleted], state, ..News::default() }));
     let Some(Notice::Change(first)) = subscription.try_next() else { panic!("nothing came") };
     assert_eq!((first.seq, &*first.path, first.value, first.number, first.state), (1, "/a", Some(Value::from(1u64)), 1, state));
     assert_eq!(first.origin, EndpointId::from_bytes([1; 16]));
@@ -34,7 +34,11 @@ fn transitions_come_between_the_changes_to_those_who_asked() {
     let both = observers.subscribe("", ObserveOptions { lifecycle: true, ..ObserveOptions::default() }).unwrap();
     let elsewhere = observers.subscribe("/x", ObserveOptions { lifecycle: true, ..ObserveOptions::default() }).unwrap();
     let changes_only = observers.subscribe("", ObserveOptions::default()).unwrap();
-    drop(observers.publish(&[published(1, "/a"), published(2, "/a")], None, &[step(0), step(1), step(2)]));
+    drop(observers.publish(News {
+        changes: &[published(1, "/a"), published(2, "/a")],
+        transitions: &[step(0), step(1), step(2)],
+        ..News::default()
+    }));
     let kinds: Vec<_> = std::iter::from_fn(|| both.try_next()).map(|notice| matches!(notice, Notice::Transition(_))).collect();
     assert_eq!(kinds, [true, false, true, false, true]);
     assert_eq!(std::iter::from_fn(|| elsewhere.try_next()).count(), 3);
@@ -44,7 +48,7 @@ fn transitions_come_between_the_changes_to_those_who_asked() {
 #[test]
 fn a_slow_observer_is_told_of_the_gap_and_the_latest() {
     let observers = Observers::default();
-    let slow = observers.subscribe("", ObserveOptions { capacity: 4, lifecycle: false }).unwrap();
+    let slow = observers.subscribe("", ObserveOptions { capacity: 4, ..ObserveOptions::default() }).unwrap();
     let fast = observers.subscribe("", ObserveOptions::default()).unwrap();
     (1..=100).for_each(|seq| publish(&observers, seq, "/a"));
     assert_eq!(slow.try_next(), Some(Notice::Gap { from_seq: 1, to_seq: 99 }));

@@ -11,7 +11,7 @@ const ROUNDS: usize = 300;
 fn a_reader_gets_everything_in_order_or_a_gap_whatever_else_happens() {
     let observers = Observers::default();
     let last = 20_000;
-    let subscription = observers.subscribe("", ObserveOptions { capacity: 16, lifecycle: false }).unwrap();
+    let subscription = observers.subscribe("", ObserveOptions { capacity: 16, ..ObserveOptions::default() }).unwrap();
     thread::scope(|scope| {
         let reader = scope.spawn(|| {
             let (mut told, mut gap_to) = (0, 0);
@@ -25,7 +25,7 @@ fn a_reader_gets_everything_in_order_or_a_gap_whatever_else_happens() {
                         assert!(from_seq > told);
                         gap_to = to_seq;
                     }
-                    Notice::Transition(_) => panic!("nobody asked for it"),
+                    Notice::Transition(_) | Notice::Event(_) => panic!("nobody asked for it"),
                 }
             }
             told
@@ -45,7 +45,7 @@ fn a_reader_gets_everything_in_order_or_a_gap_whatever_else_happens() {
 fn close_against_publish_against_next() {
     for round in 0..ROUNDS {
         let observers = Observers::default();
-        let subscription = observers.subscribe("", ObserveOptions { capacity: 4, lifecycle: false }).unwrap();
+        let subscription = observers.subscribe("", ObserveOptions { capacity: 4, ..ObserveOptions::default() }).unwrap();
         let start = Barrier::new(4);
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -91,7 +91,7 @@ fn close_against_publish_against_calls() {
             }
             broken.fetch_add(usize::from(is_broken), Ordering::SeqCst);
         };
-        let options = ObserveOptions { capacity: 4, lifecycle: false };
+        let options = ObserveOptions { capacity: 4, ..ObserveOptions::default() };
         let subscription = observers.subscribe_with("", options, &dispatcher, observer).unwrap();
         let start = Barrier::new(3);
         thread::scope(|scope| {
