@@ -7,12 +7,14 @@ use crate::lifetime::{Open, close};
 use crate::options::{Durability, EngineOptions, PairOptions, Place};
 use crate::pair::Pair;
 use crate::pair_core::{PairCore, Terms};
+use crate::rules::{RuleKind, RuleLimits};
 use crate::shared::{Shared, WriteBehind};
 use crate::storage::{self, Opened};
 use crate::time;
 use spook_ledger::{GroupCommit, Ledger, LedgerOptions};
 use spook_protocol::error::Code;
 use spook_protocol::estp::feed::Sequencer;
+use spook_protocol::estp::schema::Schema;
 use spook_protocol::estp::{Author, Clock, HalfPair, Operation, Stamp};
 use spook_protocol::etcp::{Ticket, TicketError};
 use spook_protocol::id::{EndpointId, PairId};
@@ -89,7 +91,7 @@ impl Engine {
         }
         let operation = Operation::set("", initial);
         spook_protocol::estp::candidate::check(&operation)?;
-        check_schema(&options.schema)?;
+        let schema = Arc::new(parse_schema(&options.schema)?);
         let me = shared.me();
         let in_ledger = !shared.is_in_memory() && options.durability != Durability::Memory;
         let core = shared.add_pair(name, false, |name, row| {
@@ -97,7 +99,7 @@ impl Engine {
             let mut registry = shared.registry();
             let changed = registry.sequencer().last();
             let index = registry.add_pair(id, changed, in_ledger);
-            let terms = Terms { row, id, name, durability: options.durability, schema: options.schema };
+            let terms = Terms { row, id, name, durability: options.durability, schema };
             Ok(PairCore::awake(index, terms, HalfPair::new(me, None, storage::hash_seed())))
         })?;
         let pair = Pair::new(Arc::clone(&self.open), core);
@@ -151,6 +153,18 @@ impl Engine {
         let core = formed.and_then(|pair| shared.pair(pair).ok_or_else(|| Error::bug("a Pair that was formed is gone")))?;
         shared.flush_ledger()?;
         Ok(Pair::new(Arc::clone(&self.open), core))
+    }
+
+    /// Registers a rule under the name by which schemas call it, before or after Pairs need it: a cell that waits for it is decided then.
+    ///
+    /// It is dropped when the engine closes, or when this fails.
+    ///
+    /// # Errors
+    /// [`Code::Rule`] for a name that is taken, or is none.
+    pub fn register_rule(&self, name: &str, kind: RuleKind, limits: RuleLimits) -> Result<(), Error> {
+        let shared = &self.open.shared;
+        shared.check()?;
+        shared.rules.register(name, kind, limits)
     }
 
     /// The names of all Pairs, sorted.
@@ -219,16 +233,14 @@ impl fmt::Debug for Engine {
 const TICKET_PREFIX: &str = "spook1";
 
 /// A schema is agreed in one frame, so that its size is bounded.
-fn check_schema(schema: &Value) -> Result<(), Error> {
-    if !matches!(schema, Value::Object(_)) {
-        return Err(Error::new(Code::Schema, format!("it is a {}; a schema is an object", schema.type_name())));
-    }
+fn parse_schema(document: &Value) -> Result<Schema, Error> {
+    let schema = Schema::parse(document)?;
     let mut bytes = Vec::new();
-    wire::put_value(&mut bytes, schema);
+    wire::put_value(&mut bytes, document);
     if bytes.len() > limits::SCHEMA_BYTES {
         return Err(Error::new(Code::Schema, format!("it takes {} bytes, more than {}", bytes.len(), limits::SCHEMA_BYTES)));
     }
-    Ok(())
+    Ok(schema)
 }
 
 fn ledger_options(options: &EngineOptions, place: &Place) -> LedgerOptions {
@@ -285,9 +297,10 @@ fn restore_pairs(shared: &Shared, me: Author) -> Result<(), Error> {
     let pairs = storage::read_pairs(&shared.ledger)?;
     for (id, record) in &pairs {
         let durability = if record.sync { Durability::Sync } else { Durability::Batched };
+        let schema = Arc::new(Schema::parse(&record.schema)?);
         shared.add_pair(&record.name, false, |name, _| {
             let index = shared.registry().add_pair_unlisted(*id);
-            let terms = Terms { row: record.index, id: *id, name, durability, schema: record.schema.clone() };
+            let terms = Terms { row: record.index, id: *id, name, durability, schema };
             Ok(PairCore::asleep(index, terms, me, record.half.clone(), record.changed))
         })?;
     }

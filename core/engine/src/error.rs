@@ -5,6 +5,7 @@ use spook_ledger::LedgerError;
 use spook_protocol::error::{Code, Fault};
 use spook_protocol::estp::WriteError;
 use spook_protocol::estp::delta::DeltaError;
+use spook_protocol::estp::schema::SchemaError;
 use spook_protocol::etcp::{ChannelError, HandshakeError, IdError, TicketError};
 use spook_protocol::pointer::PointerError;
 use spook_transport::TransportError;
@@ -108,6 +109,12 @@ impl From<WriteError> for Error {
 impl From<PointerError> for Error {
     fn from(error: PointerError) -> Error {
         Error::new(Code::Pointer, error.to_string())
+    }
+}
+
+impl From<SchemaError> for Error {
+    fn from(error: SchemaError) -> Error {
+        Error::new(error.code(), error.to_string())
     }
 }
 

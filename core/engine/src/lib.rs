@@ -20,6 +20,7 @@ mod observe;
 mod options;
 mod pair;
 mod pair_core;
+mod rules;
 mod shared;
 mod storage;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use error::Error;
 pub use observe::{Change, Event, Happening, Notice, Notices, ObserveOptions, Subscription, Verdict};
 pub use options::{CollapseOptions, Durability, EngineOptions, PairOptions, TicketOptions};
 pub use pair::{Collapse, Pair};
+pub use rules::{RuleCandidate, RuleFunction, RuleKind, RuleLimits, RuleStep, RuleTransition};
 pub use shared::note_fork;
 pub use spook_protocol::error::{Code, Fault};
 pub use spook_protocol::estp::candidate::{Action, Operation};

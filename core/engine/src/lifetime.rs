@@ -1,7 +1,7 @@
 //! How an engine ends.
 
 use crate::error::Error;
-use crate::shared::Shared;
+use crate::shared::{Shared, check_no_rule};
 use std::sync::Arc;
 
 /// Closes what it holds when nobody holds it any more.
@@ -24,6 +24,7 @@ impl Drop for Open {
 /// Closes an engine: no new calls, farewell to the peers, everything durable, threads ended.
 pub(crate) fn close(shared: &Arc<Shared>) -> Result<(), Error> {
     shared.check_process()?;
+    check_no_rule()?;
     if !shared.begin_closing() {
         return Ok(());
     }
@@ -32,5 +33,6 @@ pub(crate) fn close(shared: &Arc<Shared>) -> Result<(), Error> {
     }
     let closed = shared.close_ledger();
     shared.close_observers();
+    shared.rules.close();
     closed
 }

@@ -7,10 +7,10 @@ use crate::options::Durability;
 use crate::storage;
 use spook_ledger::Ledger;
 use spook_protocol::estp::half::{HalfRecord, Horizon};
+use spook_protocol::estp::schema::Schema;
 use spook_protocol::estp::{Author, HalfPair};
 use spook_protocol::id::PairId;
 use spook_protocol::registry::PairIndex;
-use spook_protocol::value::Value;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub(crate) struct PairCore {
     pub(crate) name: String,
     pub(crate) durability: Durability,
     /// What both sides agreed on.
-    pub(crate) schema: Value,
+    pub(crate) schema: Arc<Schema>,
     pub(crate) me: Author,
     pub(crate) observers: Observers,
     state: Mutex<PairState>,
@@ -42,7 +42,7 @@ pub(crate) struct Terms {
     pub(crate) id: PairId,
     pub(crate) name: String,
     pub(crate) durability: Durability,
-    pub(crate) schema: Value,
+    pub(crate) schema: Arc<Schema>,
 }
 
 /// What a Pair that wakes needs of its engine.

@@ -11,6 +11,7 @@ use spook_protocol::error::Code;
 use spook_protocol::estp::delta::Delta;
 use spook_protocol::estp::half::Violation;
 use spook_protocol::estp::lifecycle::Reason;
+use spook_protocol::estp::schema::Schema;
 use spook_protocol::estp::{HalfPair, Stamp};
 use spook_protocol::etcp::{TicketId, TicketSecret};
 use spook_protocol::link::{Host, Offer, Progress};
@@ -91,6 +92,7 @@ impl EngineHost<'_> {
         if shared.registry().in_slot(self.peer, offer.slot).is_some() {
             return Err(Error::new(Code::Protocol, "the peer offers a Pair in a slot that is taken"));
         }
+        let schema = Arc::new(Schema::parse(&offer.schema)?);
         let me = shared.me();
         let core = shared.add_pair(&offer.name, true, |name, row| {
             let mut registry = shared.registry();
@@ -100,7 +102,7 @@ impl EngineHost<'_> {
                 return Err(Error::new(Code::Protocol, "the peer offers a Pair in a slot that is taken"));
             }
             let half = HalfPair::new(me, Some(peer), storage::hash_seed());
-            let terms = Terms { row, id: offer.pair, name, durability: Durability::Batched, schema: offer.schema.clone() };
+            let terms = Terms { row, id: offer.pair, name, durability: Durability::Batched, schema };
             Ok(PairCore::awake(pair, terms, half))
         })?;
         shared.arrive(core.index, Stamp::ZERO);
@@ -192,7 +194,7 @@ impl Host for EngineHost<'_> {
         let index = self.shared.registry().find_pair(pair).ok_or(Code::Refused)?;
         let core = self.shared.pair(index).ok_or(Code::Refused)?;
         let slot = self.share(&core, ticket)?;
-        Ok(Offer { slot, pair, name: core.name.clone(), ticket, schema: core.schema.clone() })
+        Ok(Offer { slot, pair, name: core.name.clone(), ticket, schema: core.schema.to_value().clone() })
     }
 
     fn offered(&mut self, offer: Offer) -> Result<(), Code> {

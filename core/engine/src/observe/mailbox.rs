@@ -7,6 +7,7 @@ use super::foreign;
 use super::notice::{News, Notice, ObserveOptions, select};
 use super::queue::Queue;
 use crate::error::Error;
+use crate::rules;
 use spook_protocol::error::Code;
 #[cfg(unix)]
 use std::os::fd::{AsFd, BorrowedFd};
@@ -214,6 +215,9 @@ impl Mailbox {
     fn check_pull(&self) -> Result<(), Error> {
         if self.is_forked() {
             return Err(Error::new(Code::Forked, "the subscription belongs to the parent process"));
+        }
+        if rules::is_inside() {
+            return Err(Error::new(Code::Reentrant, ""));
         }
         if self.dispatcher.is_some() {
             return Err(Error::new(Code::Invalid, "a subscription with a callback cannot be pulled"));

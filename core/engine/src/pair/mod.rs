@@ -22,6 +22,7 @@ use spook_protocol::estp::{HalfPair, Lifecycle};
 use spook_protocol::etcp::{Ticket, TicketSecret};
 use spook_protocol::id::{EndpointId, PairId};
 use spook_protocol::record::TicketRecord;
+use spook_protocol::value::Value;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +55,11 @@ impl Pair {
     /// The endpoint that holds this half.
     pub fn endpoint_id(&self) -> EndpointId {
         self.core.me.endpoint
+    }
+
+    /// What both sides agreed on, as its creator wrote it.
+    pub fn schema(&self) -> &Value {
+        self.core.schema.to_value()
     }
 
     /// A ticket for the other side, as text. It works once.

@@ -13,6 +13,7 @@ use crate::forming::Forming;
 use crate::observe::Dispatcher;
 use crate::options::EngineOptions;
 use crate::pair_core::{PairCore, Surroundings};
+use crate::rules::{self, Rules};
 use crate::time::Time;
 use spook_ledger::{Batch, GroupCommit, Ledger, LedgerError};
 use spook_protocol::error::Code;
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) dispatcher: Dispatcher,
     pub(crate) traffic: Counters,
     pub(crate) waiters: Waiters,
+    pub(crate) rules: Arc<Rules>,
     commit: OnceLock<GroupCommit<WriteBehind>>,
     registry: Mutex<Registry>,
     pairs: RwLock<Pairs>,
@@ -111,6 +113,7 @@ impl Shared {
             dispatcher: Dispatcher::default(),
             traffic: Counters::default(),
             waiters: Waiters::default(),
+            rules: Arc::default(),
             commit: OnceLock::new(),
             registry: Mutex::new(registry),
             pairs: RwLock::default(),
@@ -122,6 +125,7 @@ impl Shared {
     pub(crate) fn check(&self) -> Result<(), Error> {
         let Condition { closing, panicked, .. } = &self.condition;
         self.check_process()?;
+        check_no_rule()?;
         if let Some(detail) = panicked.get() {
             return Err(Error::new(Code::Panic, detail.clone()));
         }
@@ -346,6 +350,11 @@ impl Shared {
     pub(crate) fn put_dirty_tickets(&self, batch: &mut Batch) {
         self.forming().put_dirty(&self.ledger, batch);
     }
+}
+
+/// Refuses to work for a rule: whoever asked for it holds the lock of a Pair.
+pub(crate) fn check_no_rule() -> Result<(), Error> {
+    if rules::is_inside() { Err(Error::new(Code::Reentrant, "")) } else { Ok(()) }
 }
 
 /// A name with a number behind it, cut so that it stays within the bound.

@@ -101,7 +101,7 @@ fn put_pair(batch: &mut Batch, buffers: &mut Buffers, shared: &Shared, core: &Pa
     let (half, changed) = state.record();
     let slot = shared.registry().share_of(core.index).map(|share| share.slot);
     let sync = core.durability == Durability::Sync;
-    let record = PairRecord { index: core.row, name: core.name.clone(), sync, changed, slot, schema: core.schema.clone(), half };
+    let record = PairRecord { index: core.row, name: core.name.clone(), sync, changed, slot, schema: core.schema.to_value().clone(), half };
     drop(state);
     buffers.value.clear();
     record.put(&mut buffers.value);
