@@ -9,6 +9,9 @@ use super::candidate::{self, Operation};
 use super::rule::{CustomRules, DeletePolicy, PathRule, Rule, RuleFailure, amalgamate, counter, flag, max_min};
 use crate::value::Value;
 
+#[cfg(test)]
+mod tests;
+
 /// What a cell shows.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
@@ -28,11 +31,13 @@ pub enum Outcome {
 /// left. Under `transition:NAME` the fold in order decides elsewhere; here it counts as `lww`.
 pub fn collapse(rule: &PathRule, path: &str, survivors: &[Survivor<'_>], custom: &dyn CustomRules) -> Outcome {
     debug_assert!(!survivors.is_empty() && survivors.is_sorted_by_key(|survivor| survivor.place));
+    if survivors.len() < 2 {
+        return shown(survivors, 0);
+    }
     let alive = match alive(rule, survivors) {
         Ok(alive) => alive,
         Err(tombstone) => return Outcome::Deleted(tombstone),
     };
-    let last = survivors.len().saturating_sub(1);
     if let [only] = alive[..] {
         return shown(survivors, only);
     }
@@ -43,7 +48,7 @@ pub fn collapse(rule: &PathRule, path: &str, survivors: &[Survivor<'_>], custom:
             (held, _) => held.is_some(),
         };
         let best = alive.iter().copied().reduce(|held, new| if holds(held, new) { held } else { new });
-        shown(survivors, best.unwrap_or(last))
+        shown(survivors, best.unwrap_or(0))
     };
     match &rule.rule {
         Rule::Max | Rule::Min => best(&|held, new| max_min::takes(&rule.rule, held, new)),

@@ -90,3 +90,103 @@ fn whole_and_float(whole: i128, float: f64) -> Ordering {
     // The same worth: the integer comes before the float, but after -0.0.
     by_worth.then(if bits == 1 << 63 { Ordering::Greater } else { Ordering::Less })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn near_the_edges() -> impl Strategy<Value = Value> {
+        let power = (0u32..70, -2i64..3, any::<bool>());
+        prop_oneof![
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_filter("finite", |number| number.is_finite()).prop_map(Value::from),
+            (-3i64..4).prop_map(Value::from),
+            prop::sample::select(vec![-0.0, 0.0, 0.5, -0.5, 1.0, 2.5, f64::MIN_POSITIVE, -f64::from_bits(1), f64::MAX])
+                .prop_map(Value::from),
+            power.clone().prop_map(|(power, by, negative)| {
+                let float = f64::from_bits((f64::from(power).exp2()).to_bits().wrapping_add_signed(by));
+                Value::from(if negative { -float } else { float })
+            }),
+            power.prop_map(|(power, by, negative)| {
+                let whole = (1i128 << power.min(63)) + i128::from(by);
+                let whole = if negative { -whole } else { whole };
+                i64::try_from(whole).map(Value::from).unwrap_or_else(|_| Value::from(whole.unsigned_abs() as u64))
+            }),
+            Just(Value::Null),
+            ".{0,2}".prop_map(Value::from),
+            prop::collection::vec((0i64..2).prop_map(Value::from), 0..3).prop_map(Value::from),
+            prop::collection::btree_map("[ab]".prop_map(std::sync::Arc::from), (0i64..2).prop_map(Value::from), 0..3).prop_map(Value::from),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_is_total(a in near_the_edges(), b in near_the_edges(), c in near_the_edges()) {
+            prop_assert_eq!(total_order(&a, &b), total_order(&b, &a).reverse());
+            prop_assert_eq!(total_order(&a, &b).is_eq(), a == b);
+            if total_order(&a, &b).is_le() && total_order(&b, &c).is_le() {
+                prop_assert!(total_order(&a, &c).is_le());
+            }
+        }
+
+        #[test]
+        fn an_integer_and_a_float_compare_by_their_worth(whole in any::<i64>(), float in -1e19f64..1e19) {
+            // The whole part of so small a float is exact as i128.
+            let floor = float.floor() as i128;
+            let by_floor = i128::from(whole).cmp(&floor).then(Ordering::Less);
+            prop_assert_eq!(total_order(&whole.into(), &float.into()), by_floor);
+        }
+    }
+
+    #[test]
+    fn what_rounds_to_the_same_float_is_not_the_same() {
+        let above = (1i64 << 53) + 1;
+        let float = Value::from((1u64 << 53) as f64);
+        assert_eq!(total_order(&Value::from(above), &float), Ordering::Greater);
+        assert_eq!(total_order(&Value::from(above - 1), &float), Ordering::Less, "the integer of the same worth comes first");
+        assert_eq!(total_order(&Value::from(u64::MAX), &Value::from(u64::MAX as f64)), Ordering::Less);
+        assert_eq!(total_order(&Value::from(i64::MIN), &Value::from(i64::MIN as f64)), Ordering::Less);
+    }
+
+    #[test]
+    fn values_in_order() {
+        let ordered = [
+            Value::Null,
+            Value::from(false),
+            Value::from(true),
+            Value::from(f64::NEG_INFINITY),
+            Value::from(-1e300),
+            Value::from(i64::MIN),
+            Value::from(-1.5),
+            Value::from(-1i64),
+            Value::from(-1.0),
+            Value::from(-f64::from_bits(1)),
+            Value::from(-0.0),
+            Value::from(0i64),
+            Value::from(0.0),
+            Value::from(f64::from_bits(1)),
+            Value::from(1i64),
+            Value::from(1.0),
+            Value::from(1.5),
+            Value::from(u64::MAX),
+            Value::from(u64::MAX as f64),
+            Value::from(f64::INFINITY),
+            Value::from(""),
+            Value::from("a"),
+            Value::from("\u{ffff}"),
+            Value::from("\u{1f600}"),
+            Value::from(vec![0u8]),
+            Value::from(vec![Value::Null]),
+            Value::empty_object(),
+            Value::object([("a", 2i64)]),
+            Value::object([("b", 1i64)]),
+        ];
+        for (i, a) in ordered.iter().enumerate() {
+            for (j, b) in ordered.iter().enumerate() {
+                assert_eq!(total_order(a, b), i.cmp(&j), "{a} and {b}");
+            }
+        }
+    }
+}

@@ -117,3 +117,105 @@ pub fn replace<'a>(visible: impl IntoIterator<Item = &'a str>, wanted: &[Value])
     let remove = visible.into_iter().filter(|visible| !add.contains(*visible)).map(str::to_owned).collect();
     Ok(Replacement { add, remove })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pointer;
+    use proptest::prelude::*;
+
+    fn scalar() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_filter("finite", |number| number.is_finite()).prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+            "[~/nti0-9\\x00\u{1f600}\u{10ffff}]{0,8}".prop_map(Value::from),
+            prop::collection::vec(any::<u8>(), 0..64).prop_map(Value::from),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn an_element_comes_back_from_its_key_and_from_its_path(value in scalar()) {
+            let key = key(&value).unwrap();
+            prop_assert_eq!(element(&key), Some(value.clone()));
+            let mut path = String::new();
+            pointer::push_key(&mut path, &key);
+            let keys: Vec<_> = pointer::keys(&path).unwrap().map(Result::unwrap).collect();
+            prop_assert_eq!(keys, [key]);
+        }
+
+        #[test]
+        fn different_elements_have_different_keys(a in scalar(), b in scalar()) {
+            prop_assert_eq!(key(&a) == key(&b), a == b);
+        }
+
+        #[test]
+        fn a_key_that_is_read_is_the_one_that_is_written(found in "[ntfidsbx]?[-+0-9a-f_=]{0,18}") {
+            if let Some(value) = element(&found) {
+                prop_assert_eq!(key(&value).unwrap(), found);
+            }
+        }
+
+        #[test]
+        fn a_set_reads_in_one_order(elements in prop::collection::vec(scalar(), 0..8)) {
+            let mut keys: Vec<String> = elements.iter().map(|value| key(value).unwrap()).collect();
+            let forwards = read(keys.iter().map(String::as_str));
+            keys.reverse();
+            prop_assert_eq!(forwards, read(keys.iter().map(String::as_str)));
+        }
+    }
+
+    #[test]
+    fn keys_of_some_elements() {
+        let keys = [
+            (Value::Null, "n"),
+            (Value::from(true), "t"),
+            (Value::from(-7i64), "i-7"),
+            (Value::from(u64::MAX), "i18446744073709551615"),
+            (Value::from(1.0), "d3ff0000000000000"),
+            (Value::from(""), "s"),
+            (Value::from("a/~\0\u{1f600}"), "sa/~\0\u{1f600}"),
+            (Value::from(vec![255u8, 254]), "b__4"),
+        ];
+        for (value, expected) in keys {
+            assert_eq!(key(&value).unwrap(), expected);
+            assert_eq!(element(expected), Some(value));
+        }
+    }
+
+    #[test]
+    fn what_no_element_has_as_key_is_none() {
+        for found in
+            ["", "nil", "i", "i007", "i+7", "i-0", "i18446744073709551616", "d3ff", "d7ff0000000000000", "D0", "b_", "b__5", "x", "\u{e9}"]
+        {
+            assert_eq!(element(found), None, "{found}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_an_element_is_refused() {
+        assert_eq!(key(&Value::from(Vec::<Value>::new())), Err(ElementError::NotScalar { type_name: "array" }));
+        assert_eq!(key(&Value::empty_object()), Err(ElementError::NotScalar { type_name: "object" }));
+        assert_eq!(key(&Value::from(f64::NAN)), Err(ElementError::NotFinite));
+        let text = |letter: &str, length| Value::from(letter.repeat(length));
+        assert!(key(&text("a", limits::KEY_BYTES - 1)).is_ok());
+        assert_eq!(key(&text("a", limits::KEY_BYTES)), Err(ElementError::TooLong));
+        assert_eq!(key(&text("~", limits::KEY_BYTES / 2)), Err(ElementError::TooLong), "written as ~0 in a path");
+        let most = (limits::KEY_BYTES - 1) / 4 * 3;
+        assert!(key(&Value::from(vec![0u8; most])).is_ok());
+        assert_eq!(key(&Value::from(vec![0u8; most + 3])), Err(ElementError::TooLong));
+    }
+
+    #[test]
+    fn replacing_takes_only_what_is_seen() {
+        let wanted = [Value::from("a"), Value::from(1i64), Value::from("a")];
+        let replacement = replace(["sa", "sb", "n"], &wanted).unwrap();
+        assert_eq!(replacement.add, BTreeSet::from(["sa".to_owned(), "i1".to_owned()]));
+        assert_eq!(replacement.remove, BTreeSet::from(["sb".to_owned(), "n".to_owned()]));
+        assert!(replace([], &[Value::empty_object()]).is_err());
+    }
+}

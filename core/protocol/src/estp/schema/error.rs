@@ -3,6 +3,9 @@
 use crate::error::Code;
 use std::fmt;
 
+/// Characters of a field's path in a message.
+const FIELD: usize = 120;
+
 /// Why a schema is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemaError {
@@ -14,7 +17,13 @@ pub struct SchemaError {
 
 impl SchemaError {
     pub(super) fn new(field: impl Into<String>, problem: impl Into<String>) -> SchemaError {
-        SchemaError { field: field.into(), problem: problem.into() }
+        let mut field: String = field.into();
+        // A peer may have made it: a message repeats the beginning.
+        if let Some((cut, _)) = field.char_indices().nth(FIELD) {
+            field.truncate(cut);
+            field.push_str("...");
+        }
+        SchemaError { field, problem: problem.into() }
     }
 
     /// The permanent code.

@@ -6,6 +6,8 @@
 mod compile;
 mod error;
 mod parse;
+#[cfg(test)]
+mod tests;
 mod trie;
 
 pub use error::{SchemaError, TypeError};
@@ -188,7 +190,7 @@ impl Schema {
     fn refusal(&self, at: At, value: &Value, path: &str) -> TypeError {
         let rule = self.rule(at);
         let expected = match &rule.rule {
-            _ if self.trie.is_outside(at) => format!("a register as first key ({})", self.settings.registers.join(", ")),
+            _ if self.trie.is_outside(at) => format!("a register as first key ({})", some_of(&self.settings.registers)),
             _ if *rule == PathRule::CLOSED => "nothing, since a single value lies above".to_owned(),
             Rule::Lww => rule.types.to_string(),
             rule_name => format!("{} (rule {rule_name})", rule.types),
@@ -209,6 +211,12 @@ impl PartialEq for Schema {
     fn eq(&self, other: &Schema) -> bool {
         self.digest == other.digest
     }
+}
+
+/// The first few names, for messages.
+fn some_of(names: &[String]) -> String {
+    let few: Vec<String> = names.iter().take(8).map(|name| name.chars().take(40).collect()).collect();
+    few.join(", ") + if names.len() > few.len() { ", ..." } else { "" }
 }
 
 fn digest(document: &Value) -> u64 {

@@ -1,7 +1,7 @@
 //! From a document to a schema.
 
 use super::compile::{self, ANY_KEY, Draft, Entry};
-use super::{Anchor, CollapseMode, Consistency, Schema, SchemaError, Settings, VERSION, digest};
+use super::{Anchor, CollapseMode, Consistency, Schema, SchemaError, Settings, VERSION, digest, some_of};
 use crate::estp::rule::{DeletePolicy, PathRule, Rule, Types};
 use crate::limits;
 use crate::pointer;
@@ -13,6 +13,8 @@ use std::sync::Arc;
 const PENDING: usize = 1024;
 /// The most that a schema may ask for.
 const PENDING_MOST: i64 = 65_536;
+/// Characters of a text that a message repeats.
+const BRIEF: usize = 60;
 /// Bytes of the name of a function.
 const FUNCTION_BYTES: usize = 128;
 
@@ -33,11 +35,11 @@ pub(super) fn free() -> Schema {
 
 pub(super) fn parse(document: &Value) -> Result<Schema, SchemaError> {
     let Value::Object(fields) = document else {
-        return Err(SchemaError::new("", format!("is an object, and a {} came", document.type_name())));
+        return Err(SchemaError::new("", format!("is an object, and {} came", document.type_name())));
     };
     check_size(document)?;
     if let Some(version) = fields.get("version").filter(|version| **version != Value::Int(VERSION)) {
-        return Err(SchemaError::new("/version", format!("is {version}; known is {VERSION}")));
+        return Err(SchemaError::new("/version", format!("is {}; known is {VERSION}", brief(version))));
     }
     let registers = registers(fields)?;
     let mut draft = Draft::default();
@@ -47,7 +49,7 @@ pub(super) fn parse(document: &Value) -> Result<Schema, SchemaError> {
         let mut path = String::new();
         pointer::push_key(&mut path, name);
         let Value::Object(register) = register else {
-            return Err(SchemaError::new(format!("/registers{path}"), format!("is an object, and a {} came", register.type_name())));
+            return Err(SchemaError::new(format!("/registers{path}"), format!("is an object, and {} came", register.type_name())));
         };
         rules(register, &format!("/registers{path}"), draft.member(name))?;
     }
@@ -96,6 +98,15 @@ fn measure(value: &Value, depth: usize, left: &mut usize) -> Option<()> {
     }
 }
 
+/// A value for a message: not all of what a peer may have sent.
+fn brief(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.chars().nth(BRIEF).is_some() => format!("{:?}...", text.chars().take(BRIEF).collect::<String>()),
+        Value::Bytes(_) | Value::Array(_) | Value::Object(_) => format!("of type {}", value.type_name()),
+        short => short.to_string(),
+    }
+}
+
 const CONSISTENCIES: [(&str, Consistency); 3] =
     [("causal", Consistency::Causal), ("eventual", Consistency::Eventual), ("strong", Consistency::Strong)];
 const ANCHORS: [(&str, Anchor); 2] = [("creator", Anchor::Creator), ("opener", Anchor::Opener)];
@@ -111,7 +122,7 @@ fn choice<T: Copy>(fields: &Object, field: &str, known: &[(&str, T)]) -> Result<
     let found = known.iter().find(|(name, _)| value.as_str() == Some(name));
     found.map(|(_, choice)| Some(*choice)).ok_or_else(|| {
         let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-        SchemaError::new(format!("/{field}"), format!("is {value}; known are {}", names.join(", ")))
+        SchemaError::new(format!("/{field}"), format!("is {}; known are {}", brief(value), names.join(", ")))
     })
 }
 
@@ -119,7 +130,7 @@ fn guards(fields: &Object) -> Result<bool, SchemaError> {
     match fields.get("guards") {
         None => Ok(false),
         Some(Value::Bool(guards)) => Ok(*guards),
-        Some(other) => Err(SchemaError::new("/guards", format!("is {other}; known are true, false"))),
+        Some(other) => Err(SchemaError::new("/guards", format!("is {}; known are true, false", brief(other)))),
     }
 }
 
@@ -127,7 +138,7 @@ fn pending(fields: &Object) -> Result<usize, SchemaError> {
     match fields.get("pending") {
         None => Ok(PENDING),
         Some(Value::Int(pending)) if (1..=PENDING_MOST).contains(pending) => Ok(*pending as usize),
-        Some(other) => Err(SchemaError::new("/pending", format!("is {other}; it takes a number from 1 to {PENDING_MOST}"))),
+        Some(other) => Err(SchemaError::new("/pending", format!("is {}; it takes a number from 1 to {PENDING_MOST}", brief(other)))),
     }
 }
 
@@ -137,7 +148,7 @@ fn members<'a>(fields: &'a Object, field: &str, within: &str) -> Result<impl Ite
         None => None,
         Some(Value::Object(members)) => Some(members.iter()),
         Some(other) => {
-            return Err(SchemaError::new(format!("{within}/{field}"), format!("is an object, and a {} came", other.type_name())));
+            return Err(SchemaError::new(format!("{within}/{field}"), format!("is an object, and {} came", other.type_name())));
         }
     };
     Ok(members.into_iter().flatten())
@@ -147,7 +158,8 @@ fn registers(fields: &Object) -> Result<Vec<String>, SchemaError> {
     let mut names = Vec::new();
     for (name, _) in members(fields, "registers", "")? {
         if name.is_empty() || &**name == ANY_KEY || name.len() > limits::NAME_BYTES {
-            let problem = format!("has the name {name:?}; a name has 1 to {} bytes and is not \"*\"", limits::NAME_BYTES);
+            let problem =
+                format!("have the name {}; a name has 1 to {} bytes and is not \"*\"", brief(&Value::from(&**name)), limits::NAME_BYTES);
             return Err(SchemaError::new("/registers", problem));
         }
         names.push(name.to_string());
@@ -159,9 +171,10 @@ fn registers(fields: &Object) -> Result<Vec<String>, SchemaError> {
 fn check_registers(draft: &Draft, registers: &[String]) -> Result<(), SchemaError> {
     let stray = |key: &&str| registers.binary_search_by(|name| name.as_str().cmp(key)).is_err();
     match draft.keys().find(stray).filter(|_| !registers.is_empty()) {
-        Some(key) => {
-            Err(SchemaError::new("/rules", format!("begin with the key {key:?}, which is no register ({})", registers.join(", "))))
-        }
+        Some(key) => Err(SchemaError::new(
+            "/rules",
+            format!("begin with the key {}, which is no register ({})", brief(&key.into()), some_of(registers)),
+        )),
         None => Ok(()),
     }
 }
@@ -190,12 +203,12 @@ fn entry(value: &Value, field: &str) -> Result<Entry, SchemaError> {
     let fields = match value {
         Value::String(name) => return Ok(inheriting(PathRule::new(rule(name, field)?))),
         Value::Object(fields) => fields,
-        other => return Err(SchemaError::new(field, format!("is the name of a rule or an object, and a {} came", other.type_name()))),
+        other => return Err(SchemaError::new(field, format!("is the name of a rule or an object, and {} came", other.type_name()))),
     };
     let mut path_rule = match fields.get("rule") {
         None => PathRule::FREE,
         Some(Value::String(name)) => PathRule::new(rule(name, field)?),
-        Some(other) => return Err(SchemaError::new(field, format!("has the rule {other}; known are {RULES}"))),
+        Some(other) => return Err(SchemaError::new(field, format!("has a rule {}; known are {RULES}", brief(other)))),
     };
     if let Some(declared) = fields.get("type") {
         narrow(&mut path_rule, types(declared, field)?, field)?;
@@ -229,7 +242,7 @@ fn rule(name: &str, field: &str) -> Result<Rule, SchemaError> {
         other => match other.split_once(':') {
             Some(("custom", name)) => Rule::Custom(function(name)?),
             Some(("transition", name)) => Rule::Transition(function(name)?),
-            _ => return Err(SchemaError::new(field, format!("has the rule {name:?}; known are {RULES}"))),
+            _ => return Err(SchemaError::new(field, format!("has the rule {}; known are {RULES}", brief(&name.into())))),
         },
     })
 }
@@ -237,7 +250,7 @@ fn rule(name: &str, field: &str) -> Result<Rule, SchemaError> {
 fn types(declared: &Value, field: &str) -> Result<Types, SchemaError> {
     let unknown = || {
         let known: Vec<&str> = Types::known().collect();
-        SchemaError::new(format!("{field}/type"), format!("is {declared}; known are {}, or an array of them", known.join(", ")))
+        SchemaError::new(format!("{field}/type"), format!("is {}; known are {}, or an array of them", brief(declared), known.join(", ")))
     };
     let one = |name: &Value| name.as_str().and_then(Types::named).ok_or_else(unknown);
     match declared {
