@@ -81,6 +81,11 @@ pub enum WriteError {
     },
     /// A candidate without operations.
     Empty,
+    /// As many candidates wait to be committed as the Pair allows.
+    Backpressure {
+        /// How many.
+        pending: usize,
+    },
     /// The half takes no writes: it is closed or failed.
     NotOpen {
         /// Its lifecycle name.
@@ -98,6 +103,7 @@ impl WriteError {
             WriteError::NotFinite { .. } => Code::Nan,
             WriteError::TooLarge { .. } => Code::TooLarge,
             WriteError::Overlap { .. } | WriteError::Empty => Code::Invalid,
+            WriteError::Backpressure { .. } => Code::Backpressure,
             WriteError::NotOpen { .. } => Code::Closed,
         }
     }
@@ -117,6 +123,7 @@ impl fmt::Display for WriteError {
                 write!(out, "one candidate writes both {path:?} and {other:?}, which lies at or below it")
             }
             WriteError::Empty => out.write_str("the list of operations is empty"),
+            WriteError::Backpressure { pending } => write!(out, "{pending} candidates wait to be committed already"),
             WriteError::NotOpen { state } => write!(out, "the Pair is {state}"),
         }
     }

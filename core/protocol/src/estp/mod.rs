@@ -8,6 +8,7 @@ pub mod dot;
 pub mod feed;
 pub mod half;
 pub mod lifecycle;
+pub mod ordered;
 pub mod place;
 pub mod rule;
 pub mod schema;
