@@ -69,7 +69,8 @@ fn frames() {
     let mut golden = Golden::default();
     for frame in [
         Frame::Ping(7),
-        Frame::Pong(300),
+        Frame::Pong(300, Some(1_700_000_000_000)),
+        Frame::Held(12_345),
         Frame::Close(Code::Protocol, "why".into()),
         Frame::Rekey,
         Frame::Redeem([9; 16]),

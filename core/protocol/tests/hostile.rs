@@ -97,11 +97,11 @@ fn delta(body: &[u8]) -> Vec<u8> {
     [&[Kind::Delta as u8 | TO_THE_END, SLOT], body].concat()
 }
 
-/// A cell with the next number and a stamp far ahead, at a path; what follows is its birth and payload.
+/// A cell with the next number and a stamp a little ahead, at a path; what follows is its birth and payload.
 fn cell(kind: u8, path: &str, rest: &[u8]) -> Vec<u8> {
     let mut body = vec![kind | 3 << 4 | 3 << 6, 2 | 2 << 2];
     put_signed(&mut body, 1 << 30);
-    put_signed(&mut body, 1 << 42);
+    put_signed(&mut body, 1_700_000_009_000);
     body.push(0);
     put_varint(&mut body, 0);
     put_varint(&mut body, path.len() as u64);

@@ -177,6 +177,14 @@ impl Host for EngineHost<'_> {
         self.shared.registry().placed(self.peer)
     }
 
+    fn wall_ms(&mut self) -> u64 {
+        self.shared.time.now_ms()
+    }
+
+    fn clock_suspect(&mut self, ahead_ms: u64) {
+        self.shared.suspect_clock(ahead_ms);
+    }
+
     fn redeem(&mut self, secret: TicketSecret) -> Result<Offer, Code> {
         let ticket = secret.id();
         let peer = self.shared.registry().peer_id(self.peer);

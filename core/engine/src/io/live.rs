@@ -165,8 +165,13 @@ impl LinkHandle {
     /// Serves the link's timers.
     pub(crate) fn on_time(self: &Arc<Self>, shared: &Shared) -> Outcome {
         let mut live = self.lock();
-        let timed = live.connection.handle_time(shared.time.now_us());
-        match (timed, live.flush(self, shared)) {
+        let mut host = EngineHost { shared, peer: self.peer, link: Some(self), wakes: Wakes::default() };
+        let timed = live.connection.handle_time(shared.time.now_us(), &mut host);
+        let wakes = std::mem::take(&mut host.wakes);
+        let flushed = live.flush(self, shared);
+        drop(live);
+        drop(wakes);
+        match (timed, flushed) {
             (Err(ended), _) => Outcome::Over(reason_of(&ended)),
             (_, Err(reason)) => Outcome::Over(reason),
             (Ok(()), Ok(())) => Outcome::Goes,

@@ -149,6 +149,11 @@ impl Sequencer {
         self.clock.last()
     }
 
+    /// By how many ms the stamps given are ahead of the time of day, where that is worth telling, once.
+    pub fn take_suspicion(&mut self) -> Option<u64> {
+        self.clock.take_suspicion()
+    }
+
     /// The ceilings became durable: a restart goes on above them.
     pub fn raise_ceilings(&mut self, number: u64, stamp: Stamp) {
         self.ceiling = self.ceiling.max(number);

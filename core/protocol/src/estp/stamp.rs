@@ -53,17 +53,30 @@ impl fmt::Display for Stamp {
     }
 }
 
+/// How many ms a clock may run ahead of the time of day before that is worth telling: others would hold what it stamps.
+pub const AHEAD_MS: u64 = 10_000;
+
 /// The clock of one endpoint. It reads no time of its own.
 #[derive(Clone, Debug)]
 pub struct Clock {
     last: Stamp,
     ceiling: Stamp,
+    ahead: Ahead,
+}
+
+/// Whether a clock has run away from the time of day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ahead {
+    Sane,
+    /// By so many ms, and nobody was told yet.
+    News(u64),
+    Told,
 }
 
 impl Clock {
     /// Goes on above `last`: the durable ceiling of the run before, or zero for a new ledger.
     pub fn after(last: Stamp) -> Clock {
-        Clock { last, ceiling: Stamp::ZERO }
+        Clock { last, ceiling: Stamp::ZERO, ahead: Ahead::Sane }
     }
 
     /// The last stamp given or applied.
@@ -74,7 +87,20 @@ impl Clock {
     /// A stamp above all that were given or applied before, at `now_ms` if the clock has not run ahead of it.
     pub fn tick(&mut self, now_ms: u64) -> Stamp {
         self.last = self.last.next().max(Stamp::new(now_ms, 0));
+        let ahead_ms = self.last.ms().saturating_sub(now_ms);
+        if ahead_ms <= AHEAD_MS {
+            self.ahead = Ahead::Sane;
+        } else if self.ahead == Ahead::Sane {
+            self.ahead = Ahead::News(ahead_ms);
+        }
         self.last
+    }
+
+    /// By how many ms the stamps given are ahead of the time of day, if that is more than [`AHEAD_MS`]: told once, until they have been sane again.
+    pub fn take_suspicion(&mut self) -> Option<u64> {
+        let Ahead::News(ahead_ms) = self.ahead else { return None };
+        self.ahead = Ahead::Told;
+        Some(ahead_ms)
     }
 
     /// Takes note of a stamp that was applied.
@@ -116,6 +142,20 @@ mod tests {
         let mut clock = Clock::after(Stamp::ZERO);
         clock.observe(Stamp::new(1000, 7));
         assert_eq!(clock.tick(10), Stamp::new(1000, 8));
+    }
+
+    #[test]
+    fn a_clock_far_ahead_of_the_time_of_day_is_told_of_once_until_it_is_sane() {
+        let mut clock = Clock::after(Stamp::new(50_000, 0));
+        clock.tick(40_000);
+        assert_eq!(clock.take_suspicion(), None);
+        clock.tick(30_000);
+        assert_eq!(clock.take_suspicion(), Some(20_000));
+        clock.tick(30_000);
+        assert_eq!(clock.take_suspicion(), None);
+        clock.tick(60_000);
+        clock.tick(49_999);
+        assert_eq!(clock.take_suspicion(), Some(10_001));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::frame::Frame;
 use super::heartbeat::Heartbeat;
+use super::hold::FUTURE_MS;
 use super::host::{Host, Progress};
 use super::incoming::{Around, Fault, Incoming};
 use super::outgoing::Outgoing;
@@ -33,11 +34,14 @@ pub struct Options {
     pub rekey_bytes: u64,
     /// After how many µs the key of a direction in use is replaced.
     pub rekey_after: u64,
+    /// A candidate whose stamp is more than this many ms ahead of the time of day is held until its time comes.
+    pub future_ms: u64,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { silence: 5_000_000, rekey_messages: 1 << 20, rekey_bytes: 1 << 30, rekey_after: 600_000_000 }
+        let (rekey_messages, rekey_bytes, rekey_after) = (1 << 20, 1 << 30, 600_000_000);
+        Options { silence: 5_000_000, rekey_messages, rekey_bytes, rekey_after, future_ms: FUTURE_MS }
     }
 }
 
@@ -45,7 +49,7 @@ impl Default for Options {
 ///
 /// | | methods |
 /// |---|---|
-/// | getters | `peer`, `round_trip`, `messages` |
+/// | getters | `peer`, `round_trip`, `clock_offset_ms`, `is_at_rest`, `messages` |
 /// | inputs | `prove`, `handle_bytes`, `handle_first_frames`, `handle_time` |
 /// | commands | `send`, `want_prompt`, `made_durable`, `close` |
 /// | polls | `poll_transmit`, `poll_deadline` |
@@ -123,6 +127,16 @@ impl Connection {
         self.heartbeat.round_trip()
     }
 
+    /// By how many ms the peer's time of day is ahead of the one here, once that was measured.
+    pub fn clock_offset_ms(&self) -> Option<i64> {
+        self.heartbeat.clock_offset()
+    }
+
+    /// Whether nothing waits here for its time but the heartbeat: no acknowledgement that is owed, and nothing that came too early.
+    pub fn is_at_rest(&self) -> bool {
+        self.incoming.held_until().is_none() && self.outgoing.deadline().is_none()
+    }
+
     /// Messages sent and received on this link, the handshake not counted.
     pub fn messages(&self) -> (u64, u64) {
         self.messages
@@ -133,8 +147,8 @@ impl Connection {
     /// # Errors
     /// [`Ended`]: the link is over.
     pub fn handle_first_frames(&mut self, plain: &[u8], now: u64, host: &mut impl Host) -> Result<(), Ended> {
-        let Connection { incoming, outgoing, heartbeat, .. } = self;
-        incoming.handle(plain, &mut Around { host, outgoing, heartbeat, now }).map_err(Ended::Fault)
+        let Connection { incoming, outgoing, heartbeat, options, .. } = self;
+        incoming.handle(plain, &mut Around { host, outgoing, heartbeat, now, future_ms: options.future_ms }).map_err(Ended::Fault)
     }
 
     /// Bytes came on a link that was answered but has not proved itself yet: message 1 may have been recorded and sent again by somebody. Returns
@@ -158,19 +172,25 @@ impl Connection {
         while self.open_next()? {
             self.waiting = false;
             self.messages.1 += 1;
-            let Connection { incoming, outgoing, heartbeat, opened, .. } = self;
-            let handled = incoming.handle(opened, &mut Around { host: &mut *host, outgoing, heartbeat, now });
-            if let Err(fault) = handled {
-                if !matches!(fault, Fault::Closed(Code::Closed, _)) {
-                    self.close(fault.code(), &fault.to_string());
-                }
-                return Err(Ended::Fault(fault));
-            }
+            let Connection { incoming, outgoing, heartbeat, opened, options, .. } = self;
+            let future_ms = options.future_ms;
+            let handled = incoming.handle(opened, &mut Around { host: &mut *host, outgoing, heartbeat, now, future_ms });
+            self.go_on(handled)?;
             if self.incoming.take_rekey() {
                 self.channel.rekey_incoming();
             }
         }
         Ok(())
+    }
+
+    /// Ends the link for a fault, and tells the peer unless it has closed the link itself.
+    fn go_on(&mut self, handled: Result<(), Fault>) -> Result<(), Ended> {
+        handled.map_err(|fault| {
+            if !matches!(fault, Fault::Closed(Code::Closed, _)) {
+                self.close(fault.code(), &fault.to_string());
+            }
+            Ended::Fault(fault)
+        })
     }
 
     /// Opens the next message unless one is waiting; returns whether there is one.
@@ -190,15 +210,17 @@ impl Connection {
     /// Time has passed.
     ///
     /// # Errors
-    /// [`Ended::Silent`] when nothing was heard for too long.
-    pub fn handle_time(&mut self, now: u64) -> Result<(), Ended> {
+    /// [`Ended::Silent`] when nothing was heard for too long; as [`Connection::handle_bytes`] for what was held and is handled now.
+    pub fn handle_time(&mut self, now: u64, host: &mut impl Host) -> Result<(), Ended> {
         if self.heartbeat.is_silent(now) {
             return Err(Ended::Silent);
         }
         if let Some(token) = self.heartbeat.due_ping(now) {
             self.send(Frame::Ping(token));
         }
-        Ok(())
+        let Connection { incoming, outgoing, heartbeat, options, .. } = self;
+        let released = incoming.release(&mut Around { host, outgoing, heartbeat, now, future_ms: options.future_ms });
+        self.go_on(released)
     }
 
     /// Sends a control frame with the next message.
@@ -263,11 +285,12 @@ impl Connection {
 
     /// When to call [`Connection::handle_time`] and [`Connection::poll_transmit`] again if nothing else happens, in µs, and what for.
     pub fn poll_deadline(&self) -> (u64, Why) {
-        let beat = (self.heartbeat.deadline(), Why::Heartbeat);
-        match self.outgoing.deadline() {
-            Some(ack) if ack < beat.0 => (ack, Why::Acknowledgement),
-            _ => beat,
+        let mut first = (self.heartbeat.deadline(), Why::Heartbeat);
+        let others = [(self.outgoing.deadline(), Why::Acknowledgement), (self.incoming.held_until(), Why::Held)];
+        for (at, why) in others {
+            first = at.filter(|at| *at < first.0).map_or(first, |at| (at, why));
         }
+        first
     }
 }
 
@@ -278,4 +301,6 @@ pub enum Why {
     Heartbeat,
     /// An acknowledgement has waited long enough for something to ride on.
     Acknowledgement,
+    /// The time of what was held may have come.
+    Held,
 }

@@ -38,13 +38,15 @@ pub enum Kind {
     Accept = 11,
     /// Refuses a ticket or a Pair.
     Refuse = 12,
+    /// Something that may be skipped by who does not know it: its kind is the first byte of the body.
+    Optional = 13,
 }
 
-/// Kinds from here to 13 may be skipped by who does not know them.
-pub const OPTIONAL: u8 = 13;
+/// Optional: the sender holds what came, because its stamp is too far ahead.
+pub const HELD: u8 = 1;
 
 impl Kind {
-    const ALL: [Kind; 12] = [
+    const ALL: [Kind; 13] = [
         Kind::Delta,
         Kind::Part,
         Kind::Mark,
@@ -57,6 +59,7 @@ impl Kind {
         Kind::Offer,
         Kind::Accept,
         Kind::Refuse,
+        Kind::Optional,
     ];
 
     /// The kind in a tag, or the number that no kind has.
@@ -91,8 +94,8 @@ pub const LAST_PART: u8 = 0x10;
 pub enum Frame {
     /// Asks for a pong with the same token.
     Ping(u64),
-    /// Answers a ping.
-    Pong(u64),
+    /// Answers a ping, and says what time it is, in ms since 1970, unless the token is 0.
+    Pong(u64, Option<u64>),
     /// The link ends.
     Close(Code, String),
     /// The next message is sealed under the next key.
@@ -107,6 +110,10 @@ pub enum Frame {
     RefuseTicket(TicketId, Code),
     /// Does not share the Pair in a slot.
     RefuseSlot(u64, Code),
+    /// What the receiver sent is held here, unacknowledged, because its stamp is so many ms ahead of the clock.
+    Held(u64),
+    /// Something optional that this version does not know.
+    Unknown(u8),
 }
 
 impl Frame {
@@ -118,13 +125,14 @@ impl Frame {
     fn kind(&self) -> Kind {
         match self {
             Frame::Ping(_) => Kind::Ping,
-            Frame::Pong(_) => Kind::Pong,
+            Frame::Pong(..) => Kind::Pong,
             Frame::Close(..) => Kind::Close,
             Frame::Rekey => Kind::Rekey,
             Frame::Redeem(_) => Kind::Redeem,
             Frame::Offer(_) => Kind::Offer,
             Frame::Accept(_) => Kind::Accept,
             Frame::RefuseTicket(..) | Frame::RefuseSlot(..) => Kind::Refuse,
+            Frame::Held(_) | Frame::Unknown(_) => Kind::Optional,
         }
     }
 
@@ -132,7 +140,11 @@ impl Frame {
     pub fn put(&self, out: &mut Vec<u8>) {
         let mut body = Vec::new();
         match self {
-            Frame::Ping(token) | Frame::Pong(token) | Frame::Accept(token) => put_varint(&mut body, *token),
+            Frame::Ping(number) | Frame::Pong(number, None) | Frame::Accept(number) => put_varint(&mut body, *number),
+            Frame::Pong(token, Some(wall_ms)) => {
+                put_varint(&mut body, *token);
+                put_varint(&mut body, *wall_ms);
+            }
             Frame::Close(code, text) => {
                 put_signed(&mut body, code.number().into());
                 body.extend_from_slice(text.as_bytes());
@@ -157,6 +169,11 @@ impl Frame {
                 put_varint(&mut body, *slot);
                 put_signed(&mut body, code.number().into());
             }
+            Frame::Held(ahead_ms) => {
+                body.push(HELD);
+                put_varint(&mut body, *ahead_ms);
+            }
+            Frame::Unknown(kind) => body.push(*kind),
         }
         out.push(self.kind() as u8);
         put_varint(out, body.len() as u64);
@@ -172,7 +189,7 @@ impl Frame {
         let mut body = Reader::new(reader.bytes(length)?);
         Ok(match kind {
             Kind::Ping => Frame::Ping(body.varint()?),
-            Kind::Pong => Frame::Pong(body.varint()?),
+            Kind::Pong => Frame::Pong(body.varint()?, if body.is_empty() { None } else { Some(body.varint()?) }),
             Kind::Close => {
                 let code = read_code(&mut body)?;
                 let text = String::from_utf8_lossy(body.rest()).chars().filter(|char| !char.is_control()).take(200).collect();
@@ -193,9 +210,17 @@ impl Frame {
                 1 => Frame::RefuseSlot(body.varint()?, read_code(&mut body)?),
                 _ => return Err(Malformed("refusal")),
             },
+            Kind::Optional => read_optional(&mut body)?,
             Kind::Delta | Kind::Part | Kind::Mark | Kind::Ack => return Err(Malformed("frame")),
         })
     }
+}
+
+fn read_optional(body: &mut Reader<'_>) -> Result<Frame, Malformed> {
+    Ok(match body.byte()? {
+        HELD => Frame::Held(body.varint()?),
+        unknown => Frame::Unknown(unknown),
+    })
 }
 
 /// A code that this version does not know is told as a refusal: the peer is newer.
@@ -226,7 +251,8 @@ mod tests {
         };
         for frame in [
             Frame::Ping(7),
-            Frame::Pong(u64::MAX),
+            Frame::Pong(u64::MAX, None),
+            Frame::Held(10_001),
             Frame::Close(Code::Protocol, "why".into()),
             Frame::Rekey,
             Frame::Redeem([9; 16]),

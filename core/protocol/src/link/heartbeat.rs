@@ -1,5 +1,10 @@
 //! Silence and round trips. Time is in microseconds of a clock that never goes back.
 
+/// How often round trip and clock are measured on a link that is never quiet, in µs.
+const MEASURE: u64 = 10_000_000;
+/// By how many ms two measured offsets may differ and still be one clock: beyond that, somebody has set it.
+const STEP: u64 = 1_000;
+
 /// Suspects a peer of which nothing was heard for too long, and measures round trips by the way.
 ///
 /// Suspicion changes status and deadlines, never membership.
@@ -10,12 +15,15 @@ pub struct Heartbeat {
     asked: Option<(u64, u64)>,
     token: u64,
     round_trip: Option<u64>,
+    /// By how many ms the peer's clock is ahead.
+    offset: Option<i64>,
+    measured: u64,
 }
 
 impl Heartbeat {
     /// Begins at `now`; the peer is suspected after `floor` µs of silence, or more where round trips are long.
     pub fn new(now: u64, floor: u64) -> Heartbeat {
-        Heartbeat { floor, heard: now, asked: None, token: 0, round_trip: None }
+        Heartbeat { floor, heard: now, asked: None, token: 0, round_trip: None, offset: None, measured: now }
     }
 
     /// Something came.
@@ -30,10 +38,25 @@ impl Heartbeat {
             return None;
         }
         self.asked = None;
+        self.measured = now;
         let sample = now.saturating_sub(at);
         // Smoothed as in RFC 6298: an eighth of each new sample.
         self.round_trip = Some(self.round_trip.map_or(sample, |smooth| (smooth * 7 + sample) / 8));
         Some(sample)
+    }
+
+    /// The pong of a round trip of `sample` µs came at `here` and was sent at `there`, both in ms since 1970: it was half-way, as in RFC 5905.
+    pub fn clock(&mut self, sample: u64, here: u64, there: u64) {
+        let offset = there as i64 - here.saturating_sub(sample / 2000) as i64;
+        self.offset = Some(match self.offset {
+            Some(smooth) if offset.abs_diff(smooth) < STEP => smooth + (offset - smooth) / 4,
+            _ => offset,
+        });
+    }
+
+    /// By how many ms the peer's clock is ahead of this one's, once that was measured.
+    pub fn clock_offset(&self) -> Option<i64> {
+        self.offset
     }
 
     /// The smoothed round trip in µs, once a ping was answered.
@@ -51,7 +74,8 @@ impl Heartbeat {
         now.saturating_sub(self.heard) >= self.timeout()
     }
 
-    /// The token of a ping that is due: after a third of the timeout without anything heard, once until it is answered or a third goes by again.
+    /// The token of a ping that is due: after a third of the timeout without anything heard, once until it is answered or a third goes by again;
+    /// and now and then on a link that is never quiet.
     pub fn due_ping(&mut self, now: u64) -> Option<u64> {
         if now < self.next_ping() {
             return None;
@@ -62,8 +86,10 @@ impl Heartbeat {
     }
 
     fn next_ping(&self) -> u64 {
-        let last = self.asked.map_or(self.heard, |(_, at)| at.max(self.heard));
-        last + self.timeout() / 3
+        let third = self.timeout() / 3;
+        let quiet = self.asked.map_or(self.heard, |(_, at)| at.max(self.heard)) + third;
+        let measure = self.asked.map_or(0, |(_, at)| at + third).max(self.measured + MEASURE);
+        quiet.min(measure)
     }
 
     /// When to look again.
@@ -107,6 +133,31 @@ mod tests {
             beat.heard(now);
             assert_eq!(beat.due_ping(now), None);
         }
+    }
+
+    #[test]
+    fn a_link_in_use_is_measured_now_and_then() {
+        let mut beat = Heartbeat::new(0, FLOOR);
+        let mut pings = Vec::new();
+        for now in (0..35_000_000).step_by(500_000) {
+            beat.heard(now);
+            if let Some(token) = beat.due_ping(now) {
+                pings.push(now);
+                beat.pong(token, now + 1_000);
+            }
+        }
+        assert_eq!(pings.len(), 3, "{pings:?}");
+    }
+
+    #[test]
+    fn the_offset_of_the_clocks_is_smoothed_and_follows_a_step() {
+        let mut beat = Heartbeat::new(0, FLOOR);
+        beat.clock(40_000, 1_000_020, 1_007_000);
+        assert_eq!(beat.clock_offset(), Some(7_000));
+        beat.clock(40_000, 2_000_020, 2_007_080);
+        assert_eq!(beat.clock_offset(), Some(7_020));
+        beat.clock(0, 3_000_000, 2_000_000);
+        assert_eq!(beat.clock_offset(), Some(-1_000_000));
     }
 
     #[test]

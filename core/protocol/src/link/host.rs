@@ -56,6 +56,12 @@ pub trait Host {
     /// The largest `placed` that [`Host::acknowledged`] was ever told by this peer.
     fn placed(&mut self) -> u64;
 
+    /// The time of day here, in ms since 1970.
+    fn wall_ms(&mut self) -> u64;
+
+    /// The peer holds what was written here, because its stamp is so many ms ahead of the clock there.
+    fn clock_suspect(&mut self, ahead_ms: u64);
+
     /// The peer asks for the Pair of a ticket, perhaps not for the first time: it may have lost what it was given.
     ///
     /// The Pair is shared, a number is taken and noted with [`HalfPair::joined_at`], and all of that is durable, before this returns.

@@ -1,14 +1,14 @@
 //! From frames to state.
 
-use super::frame::{
-    Frame, Kind, LAST_PART, MARK_FOLLOWS, MARK_IS_LAST, OPTIONAL, PLACED_BEHIND, PLACING, PROMPT, TO_THE_END, WANTS_PLACING,
-};
+use super::frame::{Frame, Kind, LAST_PART, MARK_FOLLOWS, MARK_IS_LAST, PLACED_BEHIND, PLACING, PROMPT, TO_THE_END, WANTS_PLACING};
 use super::heartbeat::Heartbeat;
+use super::hold::{Hold, Item};
 use super::host::{Host, Progress};
 use super::outgoing::Outgoing;
 use super::resume::Start;
 use crate::error::Code;
-use crate::estp::delta::{Baseline, DeltaError, Ends, ReadDictionary, decode, skip};
+use crate::estp::HalfPair;
+use crate::estp::delta::{Baseline, Delta, DeltaError, Ends, ReadDictionary, decode, skip};
 use crate::estp::half::Violation;
 use crate::etcp::{TicketId, TicketSecret};
 use crate::limits;
@@ -28,6 +28,8 @@ pub enum Fault {
     Version(u8),
     /// The peer closed the link, with its reason.
     Closed(Code, String),
+    /// The peer's stamps are so many ms ahead, and more of them came than is held until their time comes.
+    Early(u64),
 }
 
 impl Fault {
@@ -37,6 +39,7 @@ impl Fault {
             Fault::Peer(_) => Code::Protocol,
             Fault::Version(_) => Code::Version,
             Fault::Closed(code, _) => *code,
+            Fault::Early(_) => Code::ClockSuspect,
         }
     }
 }
@@ -47,6 +50,7 @@ impl fmt::Display for Fault {
             Fault::Peer(what) => write!(out, "the peer sent {what}"),
             Fault::Version(kind) => write!(out, "the peer sent a mandatory frame of kind {kind}, which this version does not know"),
             Fault::Closed(code, text) => write!(out, "the peer closed the link: {} {text}", code.name()),
+            Fault::Early(ahead_ms) => write!(out, "the peer's stamps are {ahead_ms} ms ahead, and more came than is held"),
         }
     }
 }
@@ -69,6 +73,19 @@ impl From<Violation> for Fault {
     }
 }
 
+/// Why a frame of state was not handled.
+enum Stop {
+    Fault(Fault),
+    /// It holds a stamp that is so many ms ahead of the time of day: nothing of the frame counts yet.
+    Early(u64),
+}
+
+impl<F: Into<Fault>> From<F> for Stop {
+    fn from(fault: F) -> Stop {
+        Stop::Fault(fault.into())
+    }
+}
+
 /// The receiving direction of a link.
 #[derive(Debug)]
 pub struct Incoming {
@@ -84,6 +101,8 @@ pub struct Incoming {
     staged: Option<Staged>,
     /// Slots of Pairs that are not shared here, as the peer was told.
     refused: BTreeSet<u64>,
+    /// What came too early, and the frames of state behind it.
+    hold: Option<Hold>,
     rekey: bool,
 }
 
@@ -106,6 +125,8 @@ pub struct Around<'a, H> {
     pub heartbeat: &'a mut Heartbeat,
     /// The time in µs.
     pub now: u64,
+    /// How many ms a stamp may be ahead of the time of day.
+    pub future_ms: u64,
 }
 
 impl Incoming {
@@ -121,6 +142,7 @@ impl Incoming {
             last: start.last,
             staged: None,
             refused: BTreeSet::new(),
+            hold: None,
             rekey: false,
         }
     }
@@ -132,34 +154,107 @@ impl Incoming {
     pub fn handle<H: Host>(&mut self, plain: &[u8], around: &mut Around<'_, H>) -> Result<(), Fault> {
         let mut reader = Reader::new(plain);
         while !reader.is_empty() {
+            let begin = plain.len() - reader.left();
             let tag = reader.byte()?;
             match Kind::from_tag(tag) {
-                Ok(Kind::Delta) => self.delta(tag, &mut reader, around)?,
-                Ok(Kind::Part) => self.part(tag, &mut reader, around)?,
-                Ok(Kind::Mark) => {
-                    self.advance_mark(&mut reader)?;
-                    around.host.received_up_to(self.mark);
-                    if tag & WANTS_PLACING != 0 {
-                        around.outgoing.owe_placing();
-                    }
-                    // A mark without cells: unless somebody waits, its acknowledgement can wait for company.
-                    if tag & PROMPT != 0 {
-                        self.owe(tag, around);
-                    } else {
-                        around.outgoing.owe_news(around.now);
-                    }
+                Ok(kind @ (Kind::Delta | Kind::Part | Kind::Mark)) => {
+                    let stopped = match self.hold {
+                        Some(_) => pass(kind, tag, &mut reader).map_err(Stop::from),
+                        None => self.advance(kind, tag, &mut reader, around),
+                    };
+                    self.keep(stopped, &plain[begin..plain.len() - reader.left()], around)?;
                 }
                 Ok(Kind::Ack) => self.ack(tag, &mut reader, around)?,
                 Ok(kind) => self.control(Frame::read(kind, &mut reader)?, around)?,
-                Err(kind) if kind == OPTIONAL => {
-                    let length = reader.length(usize::MAX)?;
-                    reader.bytes(length)?;
-                }
                 Err(kind) => return Err(Fault::Version(kind)),
             }
         }
-        if let Some(placed) = self.acknowledged.take() {
+        if let Some(mut placed) = self.acknowledged.take() {
+            if let Some(hold) = self.hold.as_mut().filter(|_| placed > 0) {
+                // What it places is not applied yet.
+                hold.push_placing(std::mem::take(&mut placed));
+            }
             around.host.acknowledged(self.told, placed);
+        }
+        Ok(())
+    }
+
+    /// Handles one frame of state behind its tag.
+    fn advance<H: Host>(&mut self, kind: Kind, tag: u8, reader: &mut Reader<'_>, around: &mut Around<'_, H>) -> Result<(), Stop> {
+        match kind {
+            Kind::Delta => self.delta(tag, reader, around),
+            Kind::Part => self.part(tag, reader, around),
+            _ => Ok(self.mark(tag, reader, around)?),
+        }
+    }
+
+    fn mark<H: Host>(&mut self, tag: u8, reader: &mut Reader<'_>, around: &mut Around<'_, H>) -> Result<(), Fault> {
+        self.advance_mark(reader)?;
+        around.host.received_up_to(self.mark);
+        if tag & WANTS_PLACING != 0 {
+            around.outgoing.owe_placing();
+        }
+        // A mark without cells: unless somebody waits, its acknowledgement can wait for company.
+        if tag & PROMPT != 0 {
+            self.owe(tag, around);
+        } else {
+            around.outgoing.owe_news(around.now);
+        }
+        Ok(())
+    }
+
+    /// Keeps a frame of state if it came too early, or behind one that did.
+    fn keep<H: Host>(&mut self, handled: Result<(), Stop>, frame: &[u8], around: &mut Around<'_, H>) -> Result<(), Fault> {
+        match handled {
+            Err(Stop::Fault(fault)) => return Err(fault),
+            Err(Stop::Early(ahead_ms)) => {
+                self.hold = Some(Hold::begin(frame.to_vec(), around.now, ahead_ms, around.future_ms));
+                // A peer that fills the queue is refused what it asks for next; what is held stays so.
+                let _ = around.outgoing.control(Frame::Held(ahead_ms));
+            }
+            Ok(()) => {
+                if let Some(hold) = &mut self.hold
+                    && !hold.push(frame)
+                {
+                    return Err(Fault::Early(hold.ahead_ms));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// When the time of what is held may have come, in µs.
+    pub fn held_until(&self) -> Option<u64> {
+        self.hold.as_ref().map(Hold::due)
+    }
+
+    /// Handles what was held, as far as its time has come.
+    ///
+    /// # Errors
+    /// As [`Incoming::handle`].
+    pub fn release<H: Host>(&mut self, around: &mut Around<'_, H>) -> Result<(), Fault> {
+        let Some(mut hold) = self.hold.take_if(|hold| hold.due() <= around.now) else { return Ok(()) };
+        while let Some(item) = hold.pop() {
+            let frame = match item {
+                Item::Frame(frame) => frame,
+                Item::Placing(placed) => {
+                    around.host.acknowledged(self.told, placed);
+                    continue;
+                }
+            };
+            let mut reader = Reader::new(&frame);
+            let tag = reader.byte()?;
+            let kind = Kind::from_tag(tag).map_err(Fault::Version)?;
+            match self.advance(kind, tag, &mut reader, around) {
+                Ok(()) => {}
+                Err(Stop::Fault(fault)) => return Err(fault),
+                Err(Stop::Early(ahead_ms)) => {
+                    hold.put_back(frame);
+                    hold.wait(around.now, ahead_ms, around.future_ms);
+                    self.hold = Some(hold);
+                    return Ok(());
+                }
+            }
         }
         Ok(())
     }
@@ -169,8 +264,9 @@ impl Incoming {
         std::mem::take(&mut self.rekey)
     }
 
-    fn delta<H: Host>(&mut self, tag: u8, reader: &mut Reader<'_>, around: &mut Around<'_, H>) -> Result<(), Fault> {
+    fn delta<H: Host>(&mut self, tag: u8, reader: &mut Reader<'_>, around: &mut Around<'_, H>) -> Result<(), Stop> {
         let slot = reader.varint()?;
+        let before = (self.mark, self.base, self.dictionary.len());
         if tag & MARK_FOLLOWS != 0 {
             self.advance_mark(reader)?;
         }
@@ -180,9 +276,19 @@ impl Incoming {
             let length = reader.length(usize::MAX)?;
             reader.bytes(length)?
         };
+        let latest = around.latest();
         let Incoming { ends, base, dictionary, .. } = self;
-        let applied = around.host.apply(slot, |half| decode(body, half, slot, *ends, base, Some(&mut *dictionary)).map_err(Fault::from));
+        let applied = around.host.apply(slot, |half| {
+            let delta = decode(body, half, slot, *ends, base, Some(&mut *dictionary))?;
+            in_time(delta, half, *ends, latest)
+        });
         match applied {
+            Some(Err(Stop::Early(ahead_ms))) => {
+                // Read again when its time has come, from where it was read now.
+                (self.mark, self.base) = (before.0, before.1);
+                self.dictionary.truncate(before.2);
+                return Err(Stop::Early(ahead_ms));
+            }
             Some(applied) => {
                 applied?;
             }
@@ -204,7 +310,7 @@ impl Incoming {
         Ok(())
     }
 
-    fn part<H: Host>(&mut self, tag: u8, reader: &mut Reader<'_>, around: &mut Around<'_, H>) -> Result<(), Fault> {
+    fn part<H: Host>(&mut self, tag: u8, reader: &mut Reader<'_>, around: &mut Around<'_, H>) -> Result<(), Stop> {
         let slot = reader.varint()?;
         let length = reader.length(usize::MAX)?;
         let bytes = reader.bytes(length)?;
@@ -219,8 +325,9 @@ impl Incoming {
             return Err(Malformed("part of another delta").into());
         }
         if staged.body.len() + bytes.len() > limits::STAGED_BYTES {
-            return Err(Fault::Peer(format!("a delta of more than {} bytes", limits::STAGED_BYTES)));
+            return Err(Fault::Peer(format!("a delta of more than {} bytes", limits::STAGED_BYTES)).into());
         }
+        let before = staged.body.len();
         if staged.is_shared {
             staged.body.extend_from_slice(bytes);
         }
@@ -228,11 +335,21 @@ impl Incoming {
             return Ok(());
         }
         let ends = self.ends;
-        let whole = self.staged.take().filter(|staged| staged.is_shared);
-        let applied = whole.and_then(|Staged { body, .. }| {
-            around.host.apply(slot, |half| decode(&body, half, slot, ends, &mut Baseline::default(), None).map_err(Fault::from))
+        let latest = around.latest();
+        let mut whole = self.staged.take().filter(|staged| staged.is_shared);
+        let applied = whole.as_ref().and_then(|Staged { body, .. }| {
+            around.host.apply(slot, |half| {
+                let delta = decode(body, half, slot, ends, &mut Baseline::default(), None)?;
+                in_time(delta, half, ends, latest)
+            })
         });
         match applied {
+            Some(Err(Stop::Early(ahead_ms))) => {
+                // The last part comes once more when its time has come.
+                whole.iter_mut().for_each(|staged| staged.body.truncate(before));
+                self.staged = whole;
+                return Err(Stop::Early(ahead_ms));
+            }
             Some(applied) => {
                 applied?;
             }
@@ -285,11 +402,18 @@ impl Incoming {
 
     fn control<H: Host>(&mut self, frame: Frame, around: &mut Around<'_, H>) -> Result<(), Fault> {
         let answer = match frame {
-            Frame::Ping(token) => Some(Frame::Pong(token)),
-            Frame::Pong(token) => {
-                around.heartbeat.pong(token, around.now);
+            Frame::Ping(token) => Some(Frame::Pong(token, (token != 0).then(|| around.host.wall_ms()))),
+            Frame::Pong(token, wall_ms) => {
+                if let (Some(sample), Some(there)) = (around.heartbeat.pong(token, around.now), wall_ms) {
+                    around.heartbeat.clock(sample, around.host.wall_ms(), there);
+                }
                 None
             }
+            Frame::Held(ahead_ms) => {
+                around.host.clock_suspect(ahead_ms);
+                None
+            }
+            Frame::Unknown(_) => None,
             Frame::Close(code, text) => return Err(Fault::Closed(code, text)),
             Frame::Rekey => {
                 self.rekey = true;
@@ -322,6 +446,39 @@ impl Incoming {
         let told = answer.is_none_or(|frame| around.outgoing.control(frame));
         if told { Ok(()) } else { Err(flood()) }
     }
+}
+
+impl<H: Host> Around<'_, H> {
+    /// The time of day in ms, and the last one that a stamp may bear now.
+    fn latest(&mut self) -> (u64, u64) {
+        let wall = self.host.wall_ms();
+        (wall, wall.saturating_add(self.future_ms))
+    }
+}
+
+/// Lets a delta pass if no stamp of the peer's in it is too far ahead. What was written here and comes back was in time once.
+fn in_time(delta: Delta, half: &HalfPair, ends: Ends, (wall, latest): (u64, u64)) -> Result<Delta, Stop> {
+    let of_others = |author| half.vector().author(author).endpoint != ends.receiver.endpoint;
+    let ahead = delta.cells.iter().map(|cell| &cell.version).filter(|version| version.stamp.ms() > latest && of_others(version.author));
+    match ahead.map(|version| version.stamp.ms()).max() {
+        Some(ms) => Err(Stop::Early(ms - wall)),
+        None => Ok(delta),
+    }
+}
+
+/// Reads past a frame of state.
+fn pass(kind: Kind, tag: u8, reader: &mut Reader<'_>) -> Result<(), Malformed> {
+    reader.varint()?;
+    if kind == Kind::Delta && tag & MARK_FOLLOWS != 0 {
+        reader.varint()?;
+    }
+    if kind == Kind::Delta && tag & TO_THE_END != 0 {
+        reader.rest();
+    } else if kind != Kind::Mark {
+        let length = reader.length(usize::MAX)?;
+        reader.bytes(length)?;
+    }
+    Ok(())
 }
 
 fn redeem<H: Host>(secret: TicketSecret, around: &mut Around<'_, H>) -> Frame {

@@ -6,11 +6,13 @@
 //! | [`frame`] | the frames within a message |
 //! | [`records`] | messages within a stream of bytes |
 //! | [`outgoing`], [`incoming`] | the two directions: state to frames, frames to state |
+//! | [`hold`] | what came before its time |
 //! | [`heartbeat`] | silence, round trips, the suspicion that the peer is gone |
 //! | [`host`] | what a link asks of the engine that it runs in |
 
 pub mod frame;
 pub mod heartbeat;
+pub mod hold;
 pub mod host;
 pub mod incoming;
 pub mod outgoing;

@@ -38,12 +38,8 @@ impl Drive {
             rekey_after: *rng.pick(&[30_000, 600_000_000]),
             ..Options::default()
         };
-        let config = Config {
-            numbers_ahead: *rng.pick(&ahead),
-            stamps_ahead: *rng.pick(&[2, 500, 1 << 30]),
-            collects_late: rng.once_in(2),
-            options,
-        };
+        let config =
+            Config { numbers_ahead: *rng.pick(&ahead), stamps_ahead: *rng.pick(&[2, 500, 5_000]), collects_late: rng.once_in(2), options };
         let count = if rng.once_in(4) { 2 + rng.below(3) } else { 2 };
         let big = *rng.pick(&[0, 0, 0, 20_000, 40_000, 90_000]);
         let mut drive = Drive { world: World::star(count, config), rng, shared: Vec::new(), counter: 0, big };
@@ -148,7 +144,7 @@ impl Drive {
             34..=35 => self.pass_time(),
             36 => {
                 let who = self.rng.below(self.world.endpoints.len());
-                self.world.endpoints[who].skew = self.rng.below(3) as u64 * self.rng.below(100_000) as u64;
+                self.world.endpoints[who].skew = self.rng.below(3) as u64 * self.rng.below(25_000) as u64;
             }
             37 if self.shared.len() < 6 => self.share_more(),
             38 => self.disturb(),

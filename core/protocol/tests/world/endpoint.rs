@@ -28,7 +28,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Config {
-        Config { numbers_ahead: 1 << 20, stamps_ahead: 1 << 30, collects_late: false, options: Options::default() }
+        Config { numbers_ahead: 1 << 20, stamps_ahead: 5_000, collects_late: false, options: Options::default() }
     }
 }
 
@@ -50,6 +50,8 @@ pub struct Endpoint {
     pub declined: BTreeSet<PairId>,
     /// How far the wall clock is off, ms.
     pub skew: u64,
+    /// By how many ms peers said that its clock is ahead.
+    pub suspected: Vec<u64>,
     pub batch: Option<Batch>,
     late: (Vec<PairIndex>, u64),
     /// The ledger got further and the links were not told yet.
@@ -141,6 +143,7 @@ impl Endpoint {
             refused,
             declined: BTreeSet::new(),
             skew: 0,
+            suspected: Vec::new(),
             batch: None,
             late: (Vec::new(), 0),
             durable_news: false,

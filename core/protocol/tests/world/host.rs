@@ -108,6 +108,14 @@ impl Host for EndpointHost<'_> {
         self.endpoint.running.registry.placed(self.peer)
     }
 
+    fn wall_ms(&mut self) -> u64 {
+        self.endpoint.wall_ms(self.now)
+    }
+
+    fn clock_suspect(&mut self, ahead_ms: u64) {
+        self.endpoint.suspected.push(ahead_ms);
+    }
+
     fn redeem(&mut self, secret: TicketSecret) -> Result<Offer, Code> {
         let peer = self.peer;
         let id = self.running().registry.peer_id(peer);

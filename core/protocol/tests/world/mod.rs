@@ -76,14 +76,11 @@ impl World {
                 busy |= self.commit(index);
             }
             if !busy {
-                let Some(due) = self.next_acknowledgement() else { return };
+                let Some(due) = self.pipes.iter().filter_map(Pipe::next_deadline).min() else { return };
                 self.now = self.now.max(due);
+                self.tick();
             }
         }
-    }
-
-    fn next_acknowledgement(&self) -> Option<u64> {
-        self.pipes.iter().filter_map(Pipe::next_acknowledgement).min()
     }
 
     /// Begins and ends a commit of an endpoint's ledger; returns whether there was anything to commit.

@@ -77,6 +77,21 @@ impl ReadDictionary {
         self.push(None);
     }
 
+    /// How many numbers are taken.
+    pub fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Whether no number is taken.
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty()
+    }
+
+    /// Takes back the numbers from `len` on: what used them is read again later.
+    pub fn truncate(&mut self, len: usize) {
+        self.cells.truncate(len);
+    }
+
     fn push(&mut self, entry: Option<(u64, CellIndex)>) {
         if self.cells.len() < ENTRIES {
             self.cells.push(entry);
