@@ -27,4 +27,10 @@ pub(crate) trait PeerLink: Send + Sync {
 
     /// The smoothed round trip in µs, once one was measured.
     fn round_trip(&self) -> Option<u64>;
+
+    /// By how many ms the peer's time of day is ahead of the one here, once that was measured.
+    fn clock_offset(&self) -> Option<i64>;
+
+    /// By how many ms the peer said that the stamps given here are ahead of its time of day.
+    fn told_ahead(&self) -> Option<u64>;
 }

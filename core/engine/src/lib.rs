@@ -32,7 +32,7 @@ pub use engine::{Engine, Traffic};
 pub use error::Error;
 pub use observe::{Change, Event, Happening, Notice, Notices, ObserveOptions, Subscription, Verdict};
 pub use options::{CollapseOptions, Durability, EngineOptions, PairOptions, TicketOptions};
-pub use pair::{Collapse, Pair};
+pub use pair::{Clock, Collapse, Pair};
 pub use rules::{RuleCandidate, RuleFunction, RuleKind, RuleLimits, RuleStep, RuleTransition};
 pub use shared::note_fork;
 pub use spook_protocol::error::{Code, Fault};

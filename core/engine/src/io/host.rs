@@ -182,7 +182,9 @@ impl Host for EngineHost<'_> {
     }
 
     fn clock_suspect(&mut self, ahead_ms: u64) {
-        self.shared.suspect_clock(ahead_ms);
+        if let Some(link) = self.link {
+            link.note_ahead(ahead_ms);
+        }
     }
 
     fn redeem(&mut self, secret: TicketSecret) -> Result<Offer, Code> {

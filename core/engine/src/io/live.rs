@@ -45,6 +45,8 @@ pub(crate) struct LinkHandle {
     flushed: AtomicU64,
     /// When the I/O thread will look at the link's timers.
     scheduled: AtomicU64,
+    /// By how many ms the peer said that the stamps given here are ahead; 0 if it did not.
+    ahead: AtomicU64,
 }
 
 pub(crate) struct Live {
@@ -83,6 +85,7 @@ impl LinkHandle {
             dirty: AtomicBool::new(false),
             flushed: AtomicU64::new(0),
             scheduled: AtomicU64::new(0),
+            ahead: AtomicU64::new(0),
         })
     }
 
@@ -101,6 +104,11 @@ impl LinkHandle {
     /// Notes that there is something to send; returns whether that is news.
     pub(crate) fn mark_dirty(&self) -> bool {
         !self.dirty.swap(true, Ordering::AcqRel)
+    }
+
+    /// The peer holds what was written here: its stamps are so many ms ahead.
+    pub(crate) fn note_ahead(&self, ms: u64) {
+        self.ahead.store(ms, Ordering::Relaxed);
     }
 
     pub(crate) fn scheduled(&self) -> u64 {
@@ -208,6 +216,14 @@ impl PeerLink for LinkHandle {
 
     fn round_trip(&self) -> Option<u64> {
         self.lock().connection.round_trip()
+    }
+
+    fn clock_offset(&self) -> Option<i64> {
+        self.lock().connection.clock_offset_ms()
+    }
+
+    fn told_ahead(&self) -> Option<u64> {
+        Some(self.ahead.load(Ordering::Relaxed)).filter(|ahead| *ahead > 0)
     }
 }
 

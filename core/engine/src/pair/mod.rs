@@ -2,13 +2,15 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `read`, `write`, `observe`, `collapse` | the calls of these names |
+//! | `read`, `write`, `observe`, `collapse`, `clock` | the calls of these names |
 
+mod clock;
 mod collapse;
 mod observe;
 mod read;
 mod write;
 
+pub use clock::Clock;
 pub use collapse::Collapse;
 
 use crate::error::Error;
