@@ -244,6 +244,17 @@ fn a_tie_is_settled_as_it_was_by_every_version_before() {
 }
 
 #[test]
+fn of_equal_values_the_later_place_is_named() {
+    let held: Vec<Written> = (0..3)
+        .map(|author| Written { place: at(author as u64, author, 1), value: Some(true.into()), seen: [0; AUTHORS], author })
+        .chain([Written { place: at(9, 3, 1), value: Some(false.into()), seen: [0; AUTHORS], author: 3 }])
+        .collect();
+    for rule in [Rule::Max, Rule::Flag] {
+        assert_eq!(outcome(&PathRule::new(rule), &held), Outcome::Winner(2));
+    }
+}
+
+#[test]
 fn every_candidate_can_win_a_tie() {
     let mut wins = [0; 3];
     for round in 0i64..300 {
