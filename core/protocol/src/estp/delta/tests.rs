@@ -70,6 +70,7 @@ impl Side {
         let mut bytes = Vec::new();
         encode(&mut encoder, &self.half, SLOT, cut, &mut bytes);
         self.base_out = encoder.base;
+        self.half.note_told(self.number);
         self.sent = self.number;
         bytes
     }
