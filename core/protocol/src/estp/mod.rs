@@ -2,6 +2,7 @@
 
 pub mod candidate;
 pub mod collapse;
+pub mod commit;
 pub mod context;
 pub mod delta;
 pub mod dot;

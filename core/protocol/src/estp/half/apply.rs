@@ -2,12 +2,14 @@
 
 use super::HalfPair;
 use crate::error::Code;
-use crate::estp::collapse::{Place, wins};
+use crate::estp::collapse::Place;
+use crate::estp::commit::Sample;
 use crate::estp::delta::{Delta, Incoming};
+use crate::estp::dot::{Author, AuthorIndex};
 use crate::estp::feed::Issue;
 use crate::estp::lifecycle::Event;
 use crate::estp::stamp::Stamp;
-use crate::estp::state::Version;
+use crate::estp::state::{Birth, CellIndex, Survivor, Version};
 use std::fmt;
 
 /// A delta breaks a rule that every honest half keeps. Nothing of it was applied.
@@ -50,12 +52,18 @@ impl HalfPair {
         self.check_order(delta)?;
         let latest = delta.cells.iter().map(|cell| cell.version.stamp).max().unwrap_or(Stamp::ZERO);
         let Issue { number, .. } = issue(latest);
+        let known: Vec<u64> = self.vector.entries().iter().map(|seen| seen.number).collect();
         let mut changed = 0;
         for incoming in &delta.cells {
-            changed += usize::from(self.take(incoming, number));
+            changed += usize::from(self.take(incoming, number, &known));
         }
-        self.last_remote_arrival = number;
-        self.on(Event::RemoteCandidate);
+        for incoming in &delta.cells {
+            // Entered to be decoded, and nothing came of it.
+            if self.state.arrival(incoming.cell) == 0 {
+                self.state.release(incoming.cell);
+            }
+        }
+        self.note_arrivals(delta, number);
         Ok(changed)
     }
 
@@ -64,14 +72,15 @@ impl HalfPair {
         let mut last = None;
         for cell in &delta.cells {
             let version = &cell.version;
-            if last == Some((version.author, version.number)) {
+            if cell.is_settled || last == Some((version.author, version.number)) {
                 continue;
             }
             last = Some((version.author, version.number));
             let earlier = self.vector.seen(version.author);
-            let context = if version.number > earlier.number { earlier.stamp } else { Stamp::ZERO };
-            let mine = cell.context.map_or(Stamp::ZERO, |number| self.stamp_at(number));
-            let context = context.max(mine);
+            let mut context = if version.number > earlier.number { earlier.stamp } else { Stamp::ZERO };
+            for (author, number) in cell.context.entries() {
+                context = context.max(self.stamp_of(author, number));
+            }
             if version.stamp <= context {
                 return Err(Violation::StampBelowContext { stamp: version.stamp, context });
             }
@@ -79,31 +88,84 @@ impl HalfPair {
         Ok(())
     }
 
-    /// The stamp of the own candidate `number`, if it is the last one: the case of a peer that is up to date. Older ones are not remembered.
-    fn stamp_at(&self, number: u64) -> Stamp {
-        let mine = self.vector.seen(self.me);
-        if mine.number == number { mine.stamp } else { Stamp::ZERO }
+    /// A stamp that the candidate of that author and number is not below, as far as it is remembered: the last one of each author is, and of
+    /// the own ones those that are not committed.
+    fn stamp_of(&self, author: AuthorIndex, number: u64) -> Stamp {
+        let seen = self.vector.seen(author);
+        if seen.number <= number {
+            return seen.stamp;
+        }
+        let known = if author == self.me { self.commit.own.highest_up_to(number) } else { None };
+        known.map_or(Stamp::ZERO, |place| place.stamp)
     }
 
-    fn take(&mut self, incoming: &Incoming, number: u64) -> bool {
-        let Incoming { cell, version, birth, .. } = incoming;
-        let cell = *cell;
-        self.vector.advance(version.author, version.number, version.stamp);
-        let place = |version: &Version| Place { stamp: version.stamp, author: self.vector.author(version.author), number: version.number };
-        let is_held = self.state.version(cell).is_some_and(|holder| !wins(place(version), place(holder)));
-        let is_renamed = match birth {
-            Some(birth) if self.state.version(cell).is_some() => self.state.learn_birth(cell, *birth),
-            _ => false,
-        };
-        if is_held {
-            // The peer will use its name for the cell once it knows that this half has it: it has to be stored, though nothing else changed.
-            if is_renamed {
-                self.state.touch(cell, number);
+    /// Enters what was applied into the vector, and among what is to be committed.
+    fn note_arrivals(&mut self, delta: &Delta, arrival: u64) {
+        let (mut own, mut theirs): (Option<Sample>, Option<Sample>) = (None, None);
+        for Incoming { version, .. } in &delta.cells {
+            let place = self.place(version);
+            let before = self.vector.seen(version.author).number;
+            self.vector.advance(version.author, version.number, version.stamp);
+            if self.commit.includes(place) && version.number <= before {
+                continue;
             }
-            return false;
+            let Author { endpoint, epoch } = place.author;
+            let line = if endpoint == self.me().endpoint { &mut own } else { &mut theirs };
+            let sample = Sample { number: version.number, arrival, epoch: Some(epoch), low: place, high: place };
+            *line = Some(line.map_or(sample, |before| before.and(sample)));
         }
-        self.state.set(cell, version.clone(), number, birth.unwrap_or_default());
-        self.note_change(cell, number);
-        true
+        if let Some(sample) = own {
+            self.commit.own.note(sample);
+            self.on(Event::LocalCandidate);
+        }
+        if let Some(sample) = theirs {
+            self.commit.theirs.note(sample);
+            self.last_remote_arrival = arrival;
+            self.on(Event::RemoteCandidate);
+        }
+    }
+
+    fn take(&mut self, incoming: &Incoming, number: u64, known: &[u64]) -> bool {
+        let Incoming { cell, version, birth, context, .. } = incoming;
+        let cell = *cell;
+        let before = self.state.arrival(cell);
+        let survivor = Survivor::new(version.clone(), context.clone());
+        let stays = !self.is_known(version, known) && self.admit(cell, survivor, number, birth.unwrap_or_default());
+        if before > 0
+            && let Some(birth) = birth
+        {
+            self.take_birth(cell, *birth, number, stays);
+        }
+        if stays {
+            self.show(cell);
+            self.note_change(cell, number);
+        }
+        stays
+    }
+
+    /// Whether a version was applied before. Of own candidates nothing is known by number: what was lost may come back.
+    fn is_known(&self, version: &Version, known: &[u64]) -> bool {
+        let is_own = self.vector.author(version.author).endpoint == self.me().endpoint;
+        !is_own && known.get(usize::from(version.author.0)).is_some_and(|&known| version.number <= known)
+    }
+
+    /// The peer will use its name for the cell once it knows that this half has it: it has to be stored, even if nothing else changed.
+    fn take_birth(&mut self, cell: CellIndex, birth: Birth, number: u64, stays: bool) {
+        let old = self.state.birth(cell);
+        if !self.state.learn_birth(cell, birth) {
+            return;
+        }
+        if !stays {
+            self.state.touch(cell, number);
+        } else if let Some(place) = self.created_again(cell) {
+            self.old_names.push_back((place, old));
+        }
+    }
+
+    /// The place of the candidate that created a cell again which was deleted here, if what shows still is the deletion.
+    fn created_again(&self, cell: CellIndex) -> Option<Place> {
+        let shown = self.state.version(cell)?;
+        let newest = self.state.layer(cell)?.survivors.last()?;
+        (shown.value.is_none() && newest.overwrites(shown)).then(|| self.place(&newest.version))
     }
 }

@@ -1,8 +1,15 @@
-//! What is settled: durable on both sides.
+//! What is committed: the commit point moves on as acknowledgements come, and the cells follow it.
 
 use super::HalfPair;
-use crate::estp::dot::Lost;
+use super::conflict::Resolved;
+use super::superpose::Which;
+use crate::estp::collapse::Place;
+use crate::estp::commit::{Advance, Sample};
+use crate::estp::dot::{Author, Lost};
 use crate::estp::lifecycle::{Event, PendingFact};
+use crate::estp::rule::Rule;
+use crate::estp::stamp::Stamp;
+use crate::estp::state::{CellIndex, Survivor};
 
 /// How far the two halves have got, as far as this one knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -11,7 +18,8 @@ pub struct Horizon {
     pub durable_here: u64,
     /// Up to which of my numbers the peer holds everything durably.
     pub peer_holds: u64,
-    /// Up to which of my numbers the peer's acknowledgements were placing: everything that it had issued before it applied them is durable here.
+    /// Up to which of my numbers the peer does so and everything that it had issued before it applied them is here: the last placing
+    /// acknowledgement.
     pub placed: u64,
     /// The peer's author epoch.
     pub peer_epoch: u32,
@@ -21,52 +29,154 @@ pub struct Horizon {
     pub peer_lost: Lost,
 }
 
+impl Horizon {
+    /// Whether own candidates count for the commit point.
+    fn own_count(&self, sample: &Sample) -> bool {
+        sample.arrival <= self.durable_here && sample.number <= self.placed
+    }
+
+    /// Whether candidates of the peer count.
+    fn theirs_count(&self, sample: &Sample) -> bool {
+        let is_there = match sample.epoch {
+            Some(epoch) if epoch == self.peer_epoch && !self.peer_lost.contains(sample.number) => sample.number <= self.peer_durable,
+            // Lost there, or written in an epoch that the peer is no longer in: it is there when the peer has got it back.
+            _ => sample.arrival <= self.peer_holds,
+        };
+        sample.arrival <= self.durable_here && is_there
+    }
+}
+
 impl HalfPair {
-    /// Draws the conclusions from a horizon: own candidates settle when both sides hold them durably, and so do the peer's. To be called, too, for
-    /// a half that was restored: what is pending is not stored, since it follows from the horizon.
+    /// Draws the conclusions from a horizon: the commit point moves on, and the cells with it.
     ///
-    /// Returns whether the half is now settled altogether.
+    /// Returns whether everything is committed now.
     pub fn settle(&mut self, horizon: Horizon) -> bool {
-        if !self.lifecycle.pending.local() && !self.local_is_settled(horizon) {
-            self.on(Event::LocalCandidate);
-        }
-        if !self.lifecycle.pending.remote() && !self.remote_is_settled(horizon) {
-            self.on(Event::RemoteCandidate);
-        }
-        let pending = self.lifecycle.pending;
-        if pending.local() && self.local_is_settled(horizon) {
-            self.on(Event::LocalSettled);
-        }
-        if pending.remote() && self.remote_is_settled(horizon) {
-            self.on(Event::RemoteSettled);
-        }
-        self.contexts.forget_up_to(horizon.peer_holds);
-        let settled = self.lifecycle.pending == PendingFact::Clean;
-        if settled && pending != PendingFact::Clean {
+        let horizon = if self.peer.is_some() { horizon } else { Horizon { placed: u64::MAX, ..horizon } };
+        if let Some(advance) = self.commit.advance(|sample| horizon.own_count(sample), |sample| horizon.theirs_count(sample)) {
+            self.commit_cells(advance);
+            self.forget_names(advance.point);
             self.settled_count += 1;
         }
-        settled
+        let pending = self.lifecycle.pending;
+        if pending.local() != !self.commit.own.is_empty() {
+            self.on(if pending.local() { Event::LocalSettled } else { Event::LocalCandidate });
+        }
+        if pending.remote() != !self.commit.theirs.is_empty() {
+            self.on(if pending.remote() { Event::RemoteSettled } else { Event::RemoteCandidate });
+        }
+        self.lifecycle.pending == PendingFact::Clean
     }
 
-    /// Whether a candidate of this side is settled.
-    pub fn is_settled(&self, number: u64, horizon: Horizon) -> bool {
-        let peer_holds = if self.peer.is_some() { horizon.peer_holds } else { u64::MAX };
-        number.max(self.joined) <= horizon.durable_here.min(peer_holds)
+    /// Up to which place everything is committed; `None` before the first commit.
+    pub fn commit_point(&self) -> Option<Place> {
+        self.commit.point()
     }
 
-    fn local_is_settled(&self, horizon: Horizon) -> bool {
-        self.is_settled(self.vector.seen(self.me).number, horizon)
+    /// Whether a candidate written here is committed.
+    pub fn is_committed(&self, number: u64, stamp: Stamp) -> bool {
+        self.commit.includes(Place { stamp, author: self.me(), number })
     }
 
-    fn remote_is_settled(&self, horizon: Horizon) -> bool {
-        let mut of_peer = self.vector.entries().iter().filter(|seen| Some(seen.author.endpoint) == self.peer).peekable();
-        let is_there = of_peer.peek().is_none()
-            || match of_peer.find(|seen| seen.author.epoch == horizon.peer_epoch) {
-                Some(seen) if !horizon.peer_lost.contains(seen.number) => seen.number <= horizon.peer_durable,
-                // Lost there, or written in an epoch that the peer is no longer in: it is there when the peer has got it back.
-                _ => self.last_remote_arrival <= horizon.peer_holds,
-            };
-        self.last_remote_arrival <= horizon.durable_here && is_there
+    /// Enters a candidate of this half among those to be committed.
+    pub(super) fn await_own(&mut self, number: u64, stamp: Stamp) {
+        let Author { epoch, .. } = self.me();
+        let place = Place { stamp, author: self.me(), number };
+        self.commit.own.note(Sample { number, arrival: number, epoch: Some(epoch), low: place, high: place });
+    }
+
+    fn commit_cells(&mut self, advance: Advance) {
+        let mut prunable = Vec::new();
+        let mut next = self.state.next_waiting(None);
+        while let Some(cell) = next {
+            if self.state.arrival(cell) > advance.arrival {
+                break;
+            }
+            next = self.state.next_waiting(Some(cell));
+            if self.commit_cell(cell, advance.point) {
+                prunable.push(cell);
+            }
+        }
+        self.prunable.extend(prunable);
+        self.prune();
+    }
+
+    /// Marks what is committed now, and makes the cell clean if that is all of it. Returns whether it is a committed tombstone.
+    fn commit_cell(&mut self, cell: CellIndex, point: Place) -> bool {
+        let HalfPair { state, vector, .. } = self;
+        let layer = state.open_layer(cell);
+        for survivor in &mut layer.survivors {
+            let version = &survivor.version;
+            let place = Place { stamp: version.stamp, author: vector.author(version.author), number: version.number };
+            survivor.committed |= place <= point;
+        }
+        let is_whole = layer.survivors.iter().all(|survivor| survivor.committed);
+        if !is_whole {
+            self.drop_overwritten(cell);
+            return false;
+        }
+        if layer.stale {
+            self.fold_stale();
+        }
+        let survivors = self.survivors(cell, Which::Committed);
+        let (count, is_counter) = (survivors.len(), *self.rule(cell) == Rule::Counter);
+        if self.unresolved.contains_key(&cell) || (is_counter && count > 1) {
+            // A rule that could not say may say so later; contributions to a counter are never done with.
+            let left: Vec<_> = survivors.into_iter().cloned().collect();
+            self.state.open_layer(cell).survivors = left;
+            self.state.leave_waiting(cell);
+            return false;
+        }
+        if count > 1 {
+            self.note_resolved(Resolved::of(self, cell, count));
+        }
+        self.state.drop_layer(cell);
+        self.state.version(cell).is_some_and(|version| version.value.is_none())
+    }
+
+    /// Of the committed versions of a cell that is not clean yet, those stay that no committed one has overwritten.
+    fn drop_overwritten(&mut self, cell: CellIndex) {
+        let mut left: Vec<Survivor> = self.survivors(cell, Which::Committed).into_iter().cloned().collect();
+        if left.is_empty() {
+            return;
+        }
+        let layer = self.state.open_layer(cell);
+        layer.base = None;
+        left.extend(layer.survivors.drain(..).filter(|survivor| !survivor.committed));
+        layer.survivors = left;
+    }
+
+    /// Frees the cells of committed tombstones, unless something that is held back may still name them.
+    fn prune(&mut self) {
+        if self.pins > 0 {
+            return;
+        }
+        for cell in std::mem::take(&mut self.prunable) {
+            let is_tombstone = self.state.version(cell).is_some_and(|version| version.value.is_none());
+            if is_tombstone && self.state.layer(cell).is_none() {
+                self.state.prune(cell);
+            }
+        }
+    }
+
+    /// Keeps cells from being freed while a delta that names them is held back.
+    pub fn pin(&mut self) {
+        self.pins += 1;
+    }
+
+    /// A delta that was held back has been applied, or given up.
+    pub fn unpin(&mut self) {
+        self.pins = self.pins.saturating_sub(1);
+        self.prune();
+    }
+
+    /// Forgets names of cells that were deleted and created again, once no candidate can use them any more.
+    fn forget_names(&mut self, point: Place) {
+        while let Some((place, birth)) = self.old_names.front().copied()
+            && place <= point
+        {
+            self.old_names.pop_front();
+            self.state.forget_birth(birth);
+        }
     }
 
     /// A collapse was asked for: what is pending now is being settled.

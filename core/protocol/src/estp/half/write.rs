@@ -3,11 +3,13 @@
 use super::HalfPair;
 use super::change::Change;
 use crate::estp::candidate::{self, Action, Operation, WriteError};
-use crate::estp::dot::Dot;
+use crate::estp::collapse::Place;
+use crate::estp::context::Context;
+use crate::estp::dot::{AuthorIndex, Dot, Seen};
 use crate::estp::feed::Issue;
 use crate::estp::lifecycle::{Event, LinkFact, PhaseFact};
 use crate::estp::stamp::Stamp;
-use crate::estp::state::{Birth, CellIndex, ROOT, Version};
+use crate::estp::state::{Birth, CellIndex, ROOT, Survivor, Version};
 use crate::pointer;
 use crate::value::{Object, Value};
 
@@ -26,6 +28,8 @@ pub struct Written {
 struct Draft {
     issue: Issue,
     place: u32,
+    /// What this half has applied: all that it overwrites.
+    context: Context,
 }
 
 impl HalfPair {
@@ -35,15 +39,27 @@ impl HalfPair {
     /// [`WriteError`] for the first operation that cannot be done; then nothing was changed and no number taken.
     pub fn write(&mut self, operations: &[Operation<'_>], issue: impl FnOnce() -> Issue) -> Result<Written, WriteError> {
         self.check(operations)?;
-        let mut draft = Draft { issue: issue(), place: 0 };
+        let mut draft = Draft { issue: issue(), place: 0, context: self.context() };
         for operation in operations {
             let cell = self.enter_checked(operation.path);
             match &operation.action {
                 Action::Set(value) => self.put(&mut draft, cell, value),
                 Action::Delete => self.remove_below(&mut draft, cell),
+                Action::Increment(by) => self.increment(&mut draft, cell, *by),
+                Action::Add(element) => self.set_member(&mut draft, cell, element, true),
+                Action::Remove(element) => self.set_member(&mut draft, cell, element, false),
             }
         }
         Ok(self.finish(&draft))
+    }
+
+    /// What this half has applied of all other authors.
+    pub(super) fn context(&self) -> Context {
+        let of_others = |(index, seen): (usize, &Seen)| {
+            let author = AuthorIndex(index as u16);
+            (author != self.me).then_some((author, seen.number))
+        };
+        self.vector.entries().iter().enumerate().filter_map(of_others).collect()
     }
 
     fn check(&self, operations: &[Operation<'_>]) -> Result<(), WriteError> {
@@ -140,11 +156,43 @@ impl HalfPair {
     }
 
     fn set_cell(&mut self, draft: &mut Draft, cell: CellIndex, value: Option<Value>) {
+        let value = value.map(|value| self.joined(cell, value));
+        self.set_version(draft, cell, value);
+    }
+
+    /// Gives a cell the candidate's version of it.
+    fn set_version(&mut self, draft: &mut Draft, cell: CellIndex, value: Option<Value>) {
         let Issue { number, stamp } = draft.issue;
         let birth = Birth { author: self.me, number, place: draft.place };
         draft.place += 1;
-        self.state.set(cell, Version { value, stamp, author: self.me, number }, number, birth);
+        let version = Version { value, stamp, author: self.me, number };
+        let shown = self.state.version(cell);
+        let is_created_again = version.value.is_some() && shown.is_some_and(|shown| shown.value.is_none());
+        let is_alone = self.peer.is_none() && shown.is_none_or(|shown| shown.author == self.me);
+        if is_alone && self.state.layer(cell).is_none() {
+            // Nobody else can write: there is nothing to hold apart.
+            if version.value.is_none() {
+                self.prunable.push(cell);
+            }
+            self.state.set(cell, version, number, birth);
+        } else {
+            self.admit(cell, Survivor::new(version, draft.context.clone()), number, birth);
+            if is_created_again {
+                self.create_again(cell, birth, stamp);
+            }
+            self.show(cell);
+        }
         self.note_change(cell, number);
+    }
+
+    /// Whoever has pruned the cell does not know its name any more; candidates that know nothing of the deletion still use it.
+    fn create_again(&mut self, cell: CellIndex, birth: Birth, stamp: Stamp) {
+        let old = self.state.birth(cell);
+        let is_told = old.author != self.me || old.number <= self.told;
+        self.state.give_new_birth(cell, birth, is_told);
+        if is_told {
+            self.old_names.push_back((Place { stamp, author: self.me(), number: birth.number }, old));
+        }
     }
 
     /// Counts a change, and keeps it if somebody observes.
@@ -167,13 +215,8 @@ impl HalfPair {
 
     fn finish(&mut self, draft: &Draft) -> Written {
         let Issue { number, stamp } = draft.issue;
-        for (index, seen) in self.vector.entries().iter().enumerate() {
-            let author = crate::estp::dot::AuthorIndex(index as u16);
-            if author != self.me && seen.number > 0 {
-                self.contexts.note(number, author, seen.number);
-            }
-        }
         self.vector.advance(self.me, number, stamp);
+        self.await_own(number, stamp);
         self.on(Event::LocalCandidate);
         Written { dot: Dot { author: self.me(), number }, stamp, cells: draft.place as usize }
     }

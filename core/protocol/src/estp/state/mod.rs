@@ -83,6 +83,11 @@ impl StateBlock {
         self.arrivals.move_to_end(&mut self.tree, cell, number);
     }
 
+    /// Sets what a cell shows that has just arrived.
+    pub fn show_arrived(&mut self, cell: CellIndex, version: Version) {
+        self.tree.set(cell, Some(version));
+    }
+
     /// Sets what a cell shows, above whatever its layer holds.
     pub fn set_shown(&mut self, cell: CellIndex, version: Option<Version>) {
         self.tree.set(cell, version);

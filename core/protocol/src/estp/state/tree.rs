@@ -133,7 +133,8 @@ impl Tree {
         let mut at = cell;
         while at != ROOT {
             let node = self.node(at);
-            if node.version.is_some() || node.first_child != NONE || node.layer != CLEAN || node.arrival > 0 {
+            let is_free = node.parent == NONE;
+            if is_free || node.version.is_some() || node.first_child != NONE || node.layer != CLEAN || node.arrival > 0 {
                 return;
             }
             let hash = self.hash.hash_one((node.parent.0, node.key.as_str()));
