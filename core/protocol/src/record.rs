@@ -1,9 +1,11 @@
 //! What the ledger keeps of cells, Pairs, peers and the endpoint, as bytes. docs/ledger-format.md has the tables.
 
+use crate::estp::collapse::Place;
+use crate::estp::context::Context;
 use crate::estp::dot::{Author, AuthorIndex, Seen, VersionVector};
-use crate::estp::half::{ContextChange, Contexts, HalfRecord};
+use crate::estp::half::HalfRecord;
 use crate::estp::stamp::Stamp;
-use crate::estp::state::{Birth, CellIndex, StateBlock, Version};
+use crate::estp::state::{Birth, CellIndex, StateBlock, StoredCell, Survivor, Version};
 use crate::etcp::PublicKeys;
 use crate::id::{EndpointId, PairId};
 use crate::limits;
@@ -11,24 +13,8 @@ use crate::link::{Held, Lost, Progress};
 use crate::value::Value;
 use crate::wire::{Kind, Malformed, Reader, kind_of, put_payload, put_value, put_varint, read_payload, read_value};
 
-/// A cell as the ledger has it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CellRecord {
-    /// What it holds.
-    pub version: Version,
-    /// Its arrival number.
-    pub arrival: u64,
-    /// Its names; the first is the preferred one.
-    pub births: Vec<Birth>,
-}
-
 /// Appends the record of a cell that was written.
 pub fn put_cell(out: &mut Vec<u8>, state: &StateBlock, cell: CellIndex) {
-    let Some(version) = state.version(cell) else { return };
-    out.push(kind_of(version.value.as_ref()) as u8);
-    put_varint(out, version.author.0.into());
-    put_varint(out, version.number);
-    out.extend_from_slice(&version.stamp.bits().to_le_bytes());
     put_varint(out, state.arrival(cell));
     let births = || std::iter::once(state.birth(cell)).chain(state.aliases(cell));
     put_varint(out, births().count() as u64);
@@ -37,6 +23,31 @@ pub fn put_cell(out: &mut Vec<u8>, state: &StateBlock, cell: CellIndex) {
         put_varint(out, birth.number);
         put_varint(out, birth.place.into());
     }
+    let layer = state.layer(cell);
+    let survivors = layer.map_or(&[][..], |layer| &layer.survivors);
+    let base = state.base(cell);
+    put_varint(out, (survivors.len() as u64) << 1 | u64::from(base.is_some()));
+    if let Some(base) = base {
+        put_version(out, base, 0);
+    }
+    for Survivor { version, context, committed } in survivors {
+        put_version(out, version, if *committed { COMMITTED } else { 0 });
+        put_varint(out, context.entries().count() as u64);
+        for (author, number) in context.entries() {
+            put_varint(out, author.0.into());
+            put_varint(out, number);
+        }
+    }
+}
+
+/// In the kind of a version: it is committed.
+const COMMITTED: u8 = 0x10;
+
+fn put_version(out: &mut Vec<u8>, version: &Version, flags: u8) {
+    out.push(kind_of(version.value.as_ref()) as u8 | flags);
+    put_varint(out, version.author.0.into());
+    put_varint(out, version.number);
+    out.extend_from_slice(&version.stamp.bits().to_le_bytes());
     put_payload(out, version.value.as_ref());
 }
 
@@ -44,23 +55,38 @@ pub fn put_cell(out: &mut Vec<u8>, state: &StateBlock, cell: CellIndex) {
 ///
 /// # Errors
 /// [`Malformed`] for bytes that [`put_cell`] does not write.
-pub fn read_cell(bytes: &[u8]) -> Result<CellRecord, Malformed> {
+pub fn read_cell(bytes: &[u8]) -> Result<StoredCell, Malformed> {
     let mut reader = Reader::new(bytes);
-    let kind = Kind::from_bits(reader.byte()?)?;
-    let author = read_index(&mut reader)?;
-    let number = reader.varint()?;
-    let stamp = Stamp::from_bits(u64::from_le_bytes(reader.array()?));
-    let arrival = reader.varint()?;
-    let count = reader.length(usize::MAX)?;
-    let mut births = Vec::with_capacity(count.min(16));
-    for _ in 0..count {
+    let mut cell = StoredCell { arrival: reader.varint()?, ..StoredCell::default() };
+    for _ in 0..reader.length(usize::MAX)? {
         let author = read_index(&mut reader)?;
         let number = reader.varint()?;
         let place = u32::try_from(reader.varint()?).map_err(|_| Malformed("birth"))?;
-        births.push(Birth { author, number, place });
+        cell.births.push(Birth { author, number, place });
     }
-    let value = read_payload(&mut reader, kind)?;
-    Ok(CellRecord { version: Version { value, stamp, author, number }, arrival, births })
+    let count = reader.varint()?;
+    if count & 1 == 1 {
+        cell.base = Some(read_version(&mut reader)?.0);
+    }
+    for _ in 0..count >> 1 {
+        let (version, committed) = read_version(&mut reader)?;
+        let mut context = Context::default();
+        for _ in 0..reader.length(usize::MAX)? {
+            context.include(read_index(&mut reader)?, reader.varint()?);
+        }
+        cell.survivors.push(Survivor { version, context, committed });
+    }
+    Ok(cell)
+}
+
+fn read_version(reader: &mut Reader<'_>) -> Result<(Version, bool), Malformed> {
+    let head = reader.byte()?;
+    let kind = Kind::from_bits(head & !COMMITTED)?;
+    let author = read_index(reader)?;
+    let number = reader.varint()?;
+    let stamp = Stamp::from_bits(u64::from_le_bytes(reader.array()?));
+    let value = read_payload(reader, kind)?;
+    Ok((Version { value, stamp, author, number }, head & COMMITTED != 0))
 }
 
 fn read_index(reader: &mut Reader<'_>) -> Result<AuthorIndex, Malformed> {
@@ -108,13 +134,15 @@ impl PairRecord {
             put_varint(out, seen.number);
             out.extend_from_slice(&seen.stamp.bits().to_le_bytes());
         }
-        put_varint(out, self.half.contexts.changes().count() as u64);
-        for change in self.half.contexts.changes() {
-            put_varint(out, change.from);
-            put_varint(out, change.author.0.into());
-            put_varint(out, change.seen);
+        let HalfRecord { committed, uncommitted_own, uncommitted_theirs, last_remote_arrival, .. } = &self.half;
+        out.push(u8::from(committed.is_some()) | u8::from(*uncommitted_own) << 1 | u8::from(*uncommitted_theirs) << 2);
+        if let Some(place) = committed {
+            out.extend_from_slice(place.author.endpoint.as_bytes());
+            out.extend_from_slice(&place.author.epoch.to_le_bytes());
+            out.extend_from_slice(&place.stamp.bits().to_le_bytes());
+            put_varint(out, place.number);
         }
-        put_value(out, &self.schema);
+        put_varint(out, *last_remote_arrival);
     }
 
     /// Reads a record.
@@ -140,6 +168,12 @@ impl PairRecord {
         let half = HalfRecord { peer, vector, contexts: Contexts::from_changes(changes), settled_count, joined };
         Ok(PairRecord { index, name, sync, changed, slot, schema, half })
     }
+}
+
+fn read_place(reader: &mut Reader<'_>) -> Result<Place, Malformed> {
+    let author = Author { endpoint: EndpointId::from_bytes(reader.array()?), epoch: u32::from_le_bytes(reader.array()?) };
+    let stamp = Stamp::from_bits(u64::from_le_bytes(reader.array()?));
+    Ok(Place { stamp, author, number: reader.varint()? })
 }
 
 fn read_vector(reader: &mut Reader<'_>) -> Result<VersionVector, Malformed> {
@@ -300,11 +334,23 @@ mod tests {
         let birth = Birth { author: AuthorIndex(1), number: 1 << 33, place: 70_000 };
         for value in [None, Some(Value::from(21.5)), Some(Value::from("text")), Some(Value::empty_object())] {
             let version = Version { value, stamp: Stamp::new(1 << 40, 3), author: AuthorIndex(300), number: 1 << 50 };
+            let mut expected = StoredCell { arrival: 9, births: vec![birth], base: Some(version.clone()), survivors: Vec::new() };
+            state.drop_layer(cell);
             state.set(cell, version.clone(), 9, birth);
-            let mut bytes = Vec::new();
-            put_cell(&mut bytes, &state, cell);
-            assert_eq!(read_cell(&bytes), Ok(CellRecord { version, arrival: 9, births: vec![birth] }));
-            assert!(read_cell(&bytes[..bytes.len().min(12)]).is_err());
+            let check = |state: &StateBlock, expected: &StoredCell| {
+                let mut bytes = Vec::new();
+                put_cell(&mut bytes, state, cell);
+                assert_eq!(read_cell(&bytes).as_ref(), Ok(expected));
+                assert!((0..bytes.len()).all(|cut| read_cell(&bytes[..cut]).is_err()));
+            };
+            check(&state, &expected);
+            for committed in [true, false] {
+                let context = Context::of(AuthorIndex(2), 1 << 40);
+                let survivor = Survivor { version: version.clone(), context, committed };
+                state.open_layer(cell).survivors.push(survivor.clone());
+                expected.survivors.push(survivor);
+                check(&state, &expected);
+            }
         }
     }
 
@@ -314,9 +360,18 @@ mod tests {
         let me = vector.intern(Author { endpoint: ENDPOINT, epoch: 5 }).unwrap();
         vector.advance(me, 77, Stamp::new(6, 1));
         vector.intern(Author { endpoint: ENDPOINT, epoch: 6 }).unwrap();
-        let contexts = Contexts::from_changes([ContextChange { from: 70, author: AuthorIndex(1), seen: 12 }]);
+        let author = Author { endpoint: ENDPOINT, epoch: 5 };
         for (peer, slot) in [(None, None), (Some(ENDPOINT), Some(0))] {
-            let half = HalfRecord { peer, vector: vector.clone(), contexts: contexts.clone(), settled_count: 4, joined: 80 };
+            let half = HalfRecord {
+                peer,
+                vector: vector.clone(),
+                settled_count: 4,
+                joined: 80,
+                committed: slot.map(|_: u64| Place { stamp: Stamp::new(5, 5), author, number: 70 }),
+                uncommitted_own: true,
+                uncommitted_theirs: slot.is_some(),
+                last_remote_arrival: 66,
+            };
             let schema = Value::object([("version", 1i64)]);
             let record = PairRecord { index: 2, name: "thermostat".into(), sync: true, changed: 88, slot, schema, half };
             let mut bytes = Vec::new();

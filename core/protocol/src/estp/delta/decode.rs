@@ -3,6 +3,7 @@
 use super::dictionary::ReadDictionary;
 use super::head::{Naming, read_author, read_step};
 use super::{Baseline, Delta, Ends, Incoming, WireBirth};
+use crate::estp::context::Context;
 use crate::estp::dot::{Author, AuthorIndex};
 use crate::estp::half::HalfPair;
 use crate::estp::state::{Birth, CellIndex, Version};
@@ -62,7 +63,7 @@ pub fn decode(
         if delta.cells.len() == limits::DELTA_CELLS {
             return Err(DeltaError::TooManyCells);
         }
-        delta.cells.push(decoder.cell(&mut reader)?);
+        delta.cells.extend(decoder.cell(&mut reader)?);
     }
     Ok(delta)
 }
@@ -118,34 +119,53 @@ struct Decoder<'d> {
 }
 
 impl Decoder<'_> {
-    fn cell(&mut self, reader: &mut Reader<'_>) -> Result<Incoming, DeltaError> {
+    /// Reads a cell; `None` for the deletion of one that is not here: it was pruned.
+    fn cell(&mut self, reader: &mut Reader<'_>) -> Result<Option<Incoming>, DeltaError> {
         let head = reader.byte()?;
         read_step(reader, self.base, head, &self.ends)?;
         let author = self.author(self.base.author)?;
         let naming = Naming::from_head(head);
         let (cell, birth) = match naming {
-            Naming::Dictionary => (self.in_dictionary(reader)?, None),
+            Naming::Dictionary => (Some(self.in_dictionary(reader)?), None),
             Naming::SameBirth | Naming::Birth => {
                 let birth = self.birth(reader, naming)?;
-                (self.half.state().named(birth).ok_or(DeltaError::UnknownCell)?, Some(birth))
+                (self.half.state().named(birth), Some(birth))
             }
             Naming::Path => {
                 let cell = self.at_path(reader)?;
-                (cell, Some(self.birth(reader, naming)?))
+                (Some(cell), Some(self.birth(reader, naming)?))
             }
         };
         if naming != Naming::Dictionary
             && let Some(dictionary) = &mut self.dictionary
         {
-            dictionary.enter(self.slot, cell);
+            match cell {
+                Some(cell) => dictionary.enter(self.slot, cell),
+                None => dictionary.pass(),
+            }
         }
         let value = read_payload(reader, Kind::from_bits(head & 15)?)?;
         if value.as_ref().is_some_and(|value| !value.is_leaf()) {
             return Err(Malformed("leaf").into());
         }
+        let Some(cell) = cell else {
+            return if value.is_none() { Ok(None) } else { Err(DeltaError::UnknownCell) };
+        };
         let version = Version { value, stamp: self.base.stamp, author, number: self.base.number };
-        let context = self.base.author.is_none().then_some(self.base.context);
-        Ok(Incoming { cell, version, birth, context })
+        Ok(Some(Incoming { cell, version, birth, context: self.context()?, is_settled: self.base.is_settled }))
+    }
+
+    fn context(&mut self) -> Result<Context, DeltaError> {
+        let mut context = Context::default();
+        if self.base.context > 0 {
+            let other = self.ends.other_than(self.base.author);
+            context.include(self.author(Some(other))?, self.base.context);
+        }
+        for at in 0..self.base.further.len() {
+            let (author, number) = self.base.further[at];
+            context.include(self.author(Some(author))?, number);
+        }
+        Ok(context)
     }
 
     /// Two members: a candidate is one of theirs, in whatever epoch.

@@ -9,21 +9,24 @@ use hashbrown::HashMap;
 /// How many paths a link numbers in each direction.
 pub const ENTRIES: usize = 1 << 16;
 
+/// A cell, and the generation of what the sender calls it: a cell that is deleted and created again is another one.
+pub type Named = (CellIndex, u32);
+
 /// The sender's side: from cell to number.
 #[derive(Debug, Default)]
 pub struct WriteDictionary {
-    numbers: HashMap<(u64, CellIndex), u32, FixedState>,
+    numbers: HashMap<(u64, Named), u32, FixedState>,
     next: usize,
 }
 
 impl WriteDictionary {
     /// The number of a cell of the Pair in `slot`, if it was used before.
-    pub fn number(&self, slot: u64, cell: CellIndex) -> Option<u32> {
+    pub fn number(&self, slot: u64, cell: Named) -> Option<u32> {
         self.numbers.get(&(slot, cell)).copied()
     }
 
     /// The cell is used for the first time: it gets the next number, if there is one left.
-    pub fn enter(&mut self, slot: u64, cell: CellIndex) {
+    pub fn enter(&mut self, slot: u64, cell: Named) {
         if self.next < ENTRIES {
             self.numbers.insert((slot, cell), self.next as u32);
             self.next += 1;

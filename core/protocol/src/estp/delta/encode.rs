@@ -3,9 +3,10 @@
 use super::dictionary::WriteDictionary;
 use super::head::{Naming, put_author, put_step};
 use super::{Baseline, CandidateHead, Ends, WireBirth};
+use crate::estp::context::Context;
 use crate::estp::dot::Lost;
 use crate::estp::half::HalfPair;
-use crate::estp::state::{Birth, CellIndex, Version};
+use crate::estp::state::{Birth, CellIndex, Survivor, Version};
 use crate::wire::{kind_of, put_payload, put_signed, put_varint};
 
 /// Which cells go into a delta.
@@ -32,23 +33,58 @@ pub struct Encoder<'l> {
     pub dictionary: Option<&'l mut WriteDictionary>,
 }
 
-/// Appends the cells of the cut and returns how many there are. `slot` is the Pair's number between the two endpoints.
+/// Appends the cells of the cut and returns how many versions there are. `slot` is the Pair's number between the two endpoints.
 pub fn encode(encoder: &mut Encoder<'_>, half: &HalfPair, slot: u64, cut: Cut, out: &mut Vec<u8>) -> usize {
     let mut texts = Texts::default();
     let mut count = 0;
+    // What a clean cell shows has overwritten all that this half has applied.
+    let mut all = None;
     for cell in half.state().after(cut.after) {
-        let Some(version) = half.state().version(cell) else { continue };
-        if is_for_receiver(half, version, encoder.ends, cut) {
-            put_cell(encoder, half, slot, cell, version, cut, &mut texts, out);
+        if let Some(layer) = half.state().layer(cell) {
+            for survivor in &layer.survivors {
+                let Survivor { version, context, .. } = survivor;
+                if is_for_receiver(half, version, encoder.ends, cut) {
+                    let head = head_of(half, version, context, false, encoder.ends);
+                    put_cell(encoder, half, slot, cell, version, head, cut, &mut texts, out);
+                    count += 1;
+                }
+            }
+        } else if let Some(version) = half.state().version(cell)
+            && is_for_receiver(half, version, encoder.ends, cut)
+        {
+            let context = all.get_or_insert_with(|| half.context_of_all());
+            let head = head_of(half, version, context, true, encoder.ends);
+            put_cell(encoder, half, slot, cell, version, head, cut, &mut texts, out);
             count += 1;
         }
     }
     count
 }
 
-/// What came from the receiver does not go back to it, unless it has lost it.
+/// What came from the receiver does not go back to it, unless it has lost it. What the sender wrote before the cut is there: the cell moved
+/// behind the cut for another reason.
 fn is_for_receiver(half: &HalfPair, version: &Version, ends: Ends, cut: Cut) -> bool {
-    half.vector().author(version.author) != ends.receiver || cut.receiver_lost.contains(version.number)
+    let author = half.vector().author(version.author);
+    if author == ends.receiver {
+        cut.receiver_lost.contains(version.number)
+    } else {
+        author != ends.sender || version.number > cut.after
+    }
+}
+
+fn head_of(half: &HalfPair, version: &Version, context: &Context, is_settled: bool, ends: Ends) -> CandidateHead {
+    let author = ends.shorten(half.vector().author(version.author));
+    let other = ends.other_than(author);
+    let mut head = CandidateHead { author, number: version.number, stamp: version.stamp, context: 0, further: Vec::new(), is_settled };
+    for (index, number) in context.entries() {
+        let of = half.vector().author(index);
+        if of == other {
+            head.context = number;
+        } else if index != version.author {
+            head.further.push((of, number));
+        }
+    }
+    head
 }
 
 /// The last path that was written out, and a buffer for the next one.
@@ -68,27 +104,17 @@ fn put_cell(
     slot: u64,
     cell: CellIndex,
     version: &Version,
+    head: CandidateHead,
     cut: Cut,
     texts: &mut Texts,
     out: &mut Vec<u8>,
 ) {
     let at = out.len();
     out.push(0);
-    let author = encoder.ends.shorten(half.vector().author(version.author));
-    let context = match author {
-        None => context_of(half, version.number, encoder.ends),
-        Some(_) => encoder.base.context,
-    };
-    let head = CandidateHead { author, number: version.number, stamp: version.stamp, context };
     let step = put_step(out, &mut encoder.base, head, &encoder.ends);
     let naming = put_name(encoder, half, slot, cell, cut, texts, out);
     out[at] = kind_of(version.value.as_ref()) as u8 | (naming as u8) << 4 | (step as u8) << 6;
     put_payload(out, version.value.as_ref());
-}
-
-/// Up to which of the receiver's numbers an own candidate had seen.
-fn context_of(half: &HalfPair, number: u64, ends: Ends) -> u64 {
-    half.vector().index_of(ends.receiver).map_or(0, |receiver| half.contexts().seen_at(number, receiver))
 }
 
 fn put_name(
@@ -100,12 +126,12 @@ fn put_name(
     texts: &mut Texts,
     out: &mut Vec<u8>,
 ) -> Naming {
-    if let Some(number) = encoder.dictionary.as_ref().and_then(|dictionary| dictionary.number(slot, cell)) {
+    if let Some(number) = encoder.dictionary.as_ref().and_then(|dictionary| dictionary.number(slot, (cell, half.state().generation(cell)))) {
         put_varint(out, number.into());
         return Naming::Dictionary;
     }
     if let Some(dictionary) = &mut encoder.dictionary {
-        dictionary.enter(slot, cell);
+        dictionary.enter(slot, (cell, half.state().generation(cell)));
     }
     let birth = wire_birth(half, half.state().birth(cell), encoder.ends);
     if is_known(birth, encoder.ends, cut) {

@@ -2,6 +2,7 @@
 
 use super::{Baseline, CandidateHead, Ends};
 use crate::estp::dot::Author;
+use crate::estp::half::AUTHORS;
 use crate::estp::stamp::Stamp;
 use crate::id::EndpointId;
 use crate::wire::{Malformed, Reader, put_signed, put_varint};
@@ -54,16 +55,17 @@ const STAMP_LATER: u8 = 1 << 2;
 const STAMP_SIGNED: u8 = 2 << 2;
 const AUTHOR: u8 = 1 << 4;
 const CONTEXT: u8 = 1 << 5;
-const RESERVED: u8 = 0b1100_0000;
+const FURTHER: u8 = 1 << 6;
+const SETTLED: u8 = 1 << 7;
 
 /// Chooses the shortest step and appends what it announces behind the head's place; returns the step.
 pub(super) fn put_step(out: &mut Vec<u8>, base: &mut Baseline, head: CandidateHead, ends: &Ends) -> Step {
     let same_author = head.author == base.author;
-    let same_context = head.context == base.context;
+    let same_context = head.context == base.context && head.further == base.further && head.is_settled == base.is_settled;
     let step = if same_author && head.number == base.number && head.stamp == base.stamp && same_context {
         Step::Same
     } else if !same_author || !same_context || head.number != base.number.wrapping_add(1) {
-        put_explicit(out, base, head, ends);
+        put_explicit(out, base, &head, ends);
         Step::Explicit
     } else if head.stamp == base.stamp.next() {
         Step::Next
@@ -71,14 +73,16 @@ pub(super) fn put_step(out: &mut Vec<u8>, base: &mut Baseline, head: CandidateHe
         put_varint(out, head.stamp.ms() - base.stamp.ms());
         Step::Later
     } else {
-        put_explicit(out, base, head, ends);
+        put_explicit(out, base, &head, ends);
         Step::Explicit
     };
-    (base.author, base.number, base.stamp, base.context) = (head.author, head.number, head.stamp, head.context);
+    let CandidateHead { author, number, stamp, context, further, is_settled } = head;
+    (base.author, base.number, base.stamp, base.context, base.is_settled) = (author, number, stamp, context, is_settled);
+    base.further = further;
     step
 }
 
-fn put_explicit(out: &mut Vec<u8>, base: &Baseline, head: CandidateHead, ends: &Ends) {
+fn put_explicit(out: &mut Vec<u8>, base: &Baseline, head: &CandidateHead, ends: &Ends) {
     let at = out.len();
     out.push(0);
     let mut flags = 0;
@@ -110,6 +114,17 @@ fn put_explicit(out: &mut Vec<u8>, base: &Baseline, head: CandidateHead, ends: &
         flags |= CONTEXT;
         put_signed(out, head.context.wrapping_sub(base.context) as i64);
     }
+    if head.further != base.further {
+        flags |= FURTHER;
+        put_varint(out, head.further.len() as u64);
+        for &(author, number) in &head.further {
+            put_author(out, ends.shorten(author), ends);
+            put_varint(out, number);
+        }
+    }
+    if head.is_settled {
+        flags |= SETTLED;
+    }
     out[at] = flags;
 }
 
@@ -132,9 +147,6 @@ pub(super) fn read_step(reader: &mut Reader<'_>, base: &mut Baseline, head: u8, 
 
 fn read_explicit(reader: &mut Reader<'_>, base: &mut Baseline, ends: &Ends) -> Result<(), Malformed> {
     let flags = reader.byte()?;
-    if flags & RESERVED != 0 {
-        return Err(Malformed("candidate"));
-    }
     let advance = match flags & 3 {
         NUMBER_NEXT => 1,
         NUMBER_AFTER_NEXT => 2,
@@ -158,6 +170,15 @@ fn read_explicit(reader: &mut Reader<'_>, base: &mut Baseline, ends: &Ends) -> R
     if flags & CONTEXT != 0 {
         base.context = base.context.wrapping_add(reader.signed()? as u64);
     }
+    if flags & FURTHER != 0 {
+        let count = reader.length(AUTHORS)?;
+        base.further.clear();
+        for _ in 0..count {
+            let author = ends.expand(read_author(reader, ends)?);
+            base.further.push((author, reader.varint()?));
+        }
+    }
+    base.is_settled = flags & SETTLED != 0;
     Ok(())
 }
 

@@ -14,6 +14,7 @@ pub use decode::{DeltaError, decode, skip};
 pub use dictionary::{ReadDictionary, WriteDictionary};
 pub use encode::{Cut, Encoder, encode};
 
+use super::context::Context;
 use super::dot::Author;
 use super::stamp::Stamp;
 use super::state::{Birth, CellIndex, Version};
@@ -34,8 +35,10 @@ pub struct Incoming {
     pub version: Version,
     /// The name that the sender knows it by, where the delta tells it.
     pub birth: Option<Birth>,
-    /// Up to which of the receiver's numbers the author had seen its candidates, where the author is the sender.
-    pub context: Option<u64>,
+    /// What its writer had applied.
+    pub context: Context,
+    /// It is committed at the sender, where it has overwritten whatever the context includes.
+    pub is_settled: bool,
 }
 
 /// The two ends of a link, each with the author epoch it writes under.
@@ -48,7 +51,7 @@ pub struct Ends {
 }
 
 /// What the next cell is told as a difference from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Baseline {
     /// Number of the last candidate.
     pub number: u64,
@@ -58,23 +61,34 @@ pub struct Baseline {
     pub author: Option<Author>,
     /// Birth of the last cell named by birth.
     pub birth: WireBirth,
-    /// Up to which of the receiver's numbers the sender had seen the last candidate's context.
+    /// What the writer of the last candidate had applied of the other end, in the epoch of this link.
     pub context: u64,
+    /// What it had applied of any other author.
+    pub further: Vec<(Author, u64)>,
+    /// Whether it was committed at the sender.
+    pub is_settled: bool,
 }
 
 /// A cell's version with everything that the wire says about its candidate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct CandidateHead {
     author: Option<Author>,
     number: u64,
     stamp: Stamp,
     context: u64,
+    further: Vec<(Author, u64)>,
+    is_settled: bool,
 }
 
 impl Ends {
     /// `None` for the sender in its current epoch: the author of nearly everything that is sent.
     fn shorten(&self, author: Author) -> Option<Author> {
         (author != self.sender).then_some(author)
+    }
+
+    /// The end that did not write the candidate.
+    fn other_than(&self, author: Option<Author>) -> Author {
+        if author.is_some_and(|author| author.endpoint == self.receiver.endpoint) { self.sender } else { self.receiver }
     }
 
     fn expand(&self, author: Option<Author>) -> Author {

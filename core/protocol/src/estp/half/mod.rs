@@ -2,25 +2,32 @@
 
 mod apply;
 mod change;
-mod context;
+mod conflict;
+mod read;
 mod settle;
+mod superpose;
 mod write;
 
 pub use apply::Violation;
-pub use change::{Change, Transition};
-pub use context::{ContextChange, Contexts};
+pub use change::{Change, RuleNotice, Transition};
+pub use conflict::{Conflict, Resolved, Superposed};
 pub use settle::Horizon;
 pub use write::Written;
 
-use super::dot::{Author, AuthorIndex, VersionVector};
+use super::collapse::Place;
+use super::commit::{Commit, Sample};
+use super::context::Context;
+use super::dot::{Author, AuthorIndex, Seen, VersionVector};
 use super::lifecycle::{Event, Lifecycle, LinkFact, Reason};
-use super::state::{Birth, CellIndex, Digest, ROOT, StateBlock, Version};
+use super::rule::{CustomRules, NoCustomRules, PathRule, Rule, RuleFailure};
+use super::schema::Schema;
+use super::state::{Birth, CellIndex, Digest, ROOT, StateBlock, StoredCell};
 use crate::id::EndpointId;
 use crate::pointer::{self, PointerError};
-use crate::value::Value;
 use change::Observed;
-use std::borrow::Cow;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::sync::Arc;
 
 /// How many times a half has settled, and the digest of its state: equal digests are equal states.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,12 +57,28 @@ pub struct HalfPair {
     vector: VersionVector,
     me: AuthorIndex,
     peer: Option<EndpointId>,
-    contexts: Contexts,
+    commit: Commit,
     lifecycle: Lifecycle,
-    /// My number of the last delta of the peer's that was applied, or of the last that is still seen in a cell after a restart.
+    /// My number of the last delta of the peer's that was applied.
     last_remote_arrival: u64,
     settled_count: u64,
     joined: u64,
+    /// Up to which of my numbers a peer may have been told of the cells that I named.
+    told: u64,
+    /// Cells with committed tombstones, to be freed.
+    prunable: Vec<CellIndex>,
+    /// How many deltas are held back that name cells.
+    pins: u32,
+    /// Names of cells that were deleted and created again, and from which commit point on nobody uses them.
+    old_names: VecDeque<(Place, Birth)>,
+    rules: Arc<dyn CustomRules>,
+    /// Whether custom rules are called when candidates arrive, instead of when somebody looks.
+    is_eager: bool,
+    /// Cells that are folded when somebody looks.
+    stale: Vec<CellIndex>,
+    /// Cells whose rule could not say what their candidates come to.
+    unresolved: BTreeMap<CellIndex, RuleFailure>,
+    resolved: VecDeque<Resolved>,
     observed: Observed,
 }
 
@@ -66,55 +89,126 @@ pub struct HalfRecord {
     pub peer: Option<EndpointId>,
     /// Authors, and what was applied of each.
     pub vector: VersionVector,
-    /// Contexts of own candidates that the peer may not have.
-    pub contexts: Contexts,
-    /// Settled states so far.
+    /// Committed states so far.
     pub settled_count: u64,
     /// See [`HalfPair::joined`].
     pub joined: u64,
+    /// The commit point.
+    pub committed: Option<Place>,
+    /// Candidates of this half were not committed when the record was made.
+    pub uncommitted_own: bool,
+    /// Candidates of the peer were not.
+    pub uncommitted_theirs: bool,
+    /// My number of the last delta of the peer's that was applied.
+    pub last_remote_arrival: u64,
+}
+
+impl HalfRecord {
+    /// The record of a half that has nothing yet.
+    pub fn new(peer: Option<EndpointId>) -> HalfRecord {
+        HalfRecord {
+            peer,
+            vector: VersionVector::default(),
+            settled_count: 0,
+            joined: 0,
+            committed: None,
+            uncommitted_own: false,
+            uncommitted_theirs: false,
+            last_remote_arrival: 0,
+        }
+    }
 }
 
 impl HalfPair {
     /// A new half, owned by `me`, without state. `hash_seed` spreads keys over the index and decides nothing else.
     pub fn new(me: Author, peer: Option<EndpointId>, hash_seed: u64) -> HalfPair {
-        let record = HalfRecord { peer, vector: VersionVector::default(), contexts: Contexts::default(), settled_count: 0, joined: 0 };
-        HalfPair::restore(me, record, hash_seed)
+        HalfPair::restore(me, HalfRecord::new(peer), hash_seed)
     }
 
     /// A half from the ledger's record; [`HalfPair::restore_cell`] brings back its cells.
     pub fn restore(me: Author, record: HalfRecord, hash_seed: u64) -> HalfPair {
-        let HalfRecord { peer, mut vector, contexts, settled_count, joined } = record;
+        let commit = restored_commit(&record, me);
+        let HalfRecord { peer, mut vector, settled_count, joined, last_remote_arrival, .. } = record;
         // The table of a half that was stored is far from full: it is bounded when authors of peers are entered.
         let me = vector.intern(me).unwrap_or_default();
         let link = if peer.is_some() { LinkFact::Decohered(Reason::Restarted) } else { LinkFact::Created };
+        let told = vector.seen(me).number;
         HalfPair {
             state: StateBlock::new(hash_seed),
             vector,
             me,
             peer,
-            contexts,
+            commit,
             lifecycle: Lifecycle { link, ..Lifecycle::CREATED },
-            last_remote_arrival: 0,
+            last_remote_arrival,
             settled_count,
             joined,
+            told,
+            prunable: Vec::new(),
+            pins: 0,
+            old_names: VecDeque::new(),
+            rules: Arc::new(NoCustomRules),
+            is_eager: false,
+            stale: Vec::new(),
+            unresolved: BTreeMap::new(),
+            resolved: VecDeque::new(),
             observed: Observed::default(),
         }
+    }
+
+    /// The schema that the members agreed on. To be set before anything is written or restored.
+    pub fn set_schema(&mut self, schema: Arc<Schema>) {
+        if !schema.registers().is_empty() {
+            self.state.digest_registers();
+        }
+        self.state.set_schema(schema);
+    }
+
+    /// The schema that the members agreed on.
+    pub fn schema(&self) -> &Arc<Schema> {
+        self.state.schema()
+    }
+
+    /// The functions that custom rules name, and whether they are called when candidates arrive instead of when somebody looks.
+    pub fn set_rules(&mut self, rules: Arc<dyn CustomRules>, is_eager: bool) {
+        self.rules = rules;
+        self.is_eager = is_eager;
+        // What could not be folded may be now.
+        let unresolved: Vec<CellIndex> = self.unresolved.keys().copied().collect();
+        for cell in unresolved {
+            self.show(cell);
+        }
+    }
+
+    /// The rule of a cell.
+    fn rule(&self, cell: CellIndex) -> &Rule {
+        &self.path_rule(cell).rule
+    }
+
+    fn path_rule(&self, cell: CellIndex) -> &PathRule {
+        self.state.path_rule(cell)
     }
 
     /// Puts back a cell from the ledger. Cells must come in the order of their arrival.
     ///
     /// # Errors
     /// [`PointerError`] if the path is no JSON Pointer.
-    pub fn restore_cell(&mut self, path: &str, version: Version, arrival: u64, births: &[Birth]) -> Result<(), PointerError> {
+    pub fn restore_cell(&mut self, path: &str, stored: StoredCell) -> Result<(), PointerError> {
+        let StoredCell { arrival, births, base, survivors } = stored;
         let cell = self.enter(path)?;
-        if Some(self.vector.author(version.author).endpoint) == self.peer {
-            self.last_remote_arrival = self.last_remote_arrival.max(arrival);
-        }
         // What is learned last is preferred; the record names the preferred birth first.
         let mut births = births.iter().rev();
-        self.state.set(cell, version, arrival, births.next().copied().unwrap_or_default());
+        self.state.arrive(cell, arrival, births.next().copied().unwrap_or_default());
         for &birth in births {
             self.state.learn_birth(cell, birth);
+        }
+        self.state.set_shown(cell, base);
+        if !survivors.is_empty() {
+            self.state.open_layer(cell).survivors = survivors;
+            self.state.wait(cell);
+            self.show(cell);
+        } else if self.state.live(cell).is_none() {
+            self.prunable.push(cell);
         }
         Ok(())
     }
@@ -133,8 +227,17 @@ impl HalfPair {
 
     /// What the ledger keeps besides the cells.
     pub fn record(&self) -> HalfRecord {
-        let HalfPair { peer, settled_count, joined, .. } = *self;
-        HalfRecord { peer, vector: self.vector.clone(), contexts: self.contexts.clone(), settled_count, joined }
+        let HalfPair { peer, settled_count, joined, last_remote_arrival, .. } = *self;
+        HalfRecord {
+            peer,
+            vector: self.vector.clone(),
+            settled_count,
+            joined,
+            committed: self.commit.point(),
+            uncommitted_own: !self.commit.own.is_empty(),
+            uncommitted_theirs: !self.commit.theirs.is_empty(),
+            last_remote_arrival,
+        }
     }
 
     /// The state itself, for encoding and storing.
@@ -162,35 +265,9 @@ impl HalfPair {
         self.peer
     }
 
-    /// Contexts of own candidates.
-    pub fn contexts(&self) -> &Contexts {
-        &self.contexts
-    }
-
     /// The three facts of the lifecycle.
     pub fn lifecycle(&self) -> Lifecycle {
         self.lifecycle
-    }
-
-    /// The value at a path; `None` if there is none.
-    ///
-    /// # Errors
-    /// [`PointerError`] if the path is no JSON Pointer.
-    pub fn read(&self, path: &str) -> Result<Option<Value>, PointerError> {
-        let mut at = ROOT;
-        for key in pointer::keys(path)? {
-            let key: Cow<'_, str> = key?;
-            match self.state.child(at, &key) {
-                Some(cell) => at = cell,
-                None => return Ok(None),
-            }
-        }
-        Ok(self.state.read(at))
-    }
-
-    /// Settled states so far, and the digest of the state as it is.
-    pub fn state_id(&mut self) -> StateId {
-        StateId { count: self.settled_count, digest: self.state.digest() }
     }
 
     /// The first peer opened the Pair.
@@ -202,6 +279,17 @@ impl HalfPair {
     /// holds less, and nothing settles before the peer holds that much. 0 for a half that began with the peer's offer.
     pub fn joined(&self) -> u64 {
         self.joined
+    }
+
+    /// Cells that this half named up to this number may have been told to the peer.
+    pub fn note_told(&mut self, number: u64) {
+        self.told = self.told.max(number);
+    }
+
+    /// A context that includes all that this half has applied.
+    pub fn context_of_all(&self) -> Context {
+        let seen = |(index, seen): (usize, &Seen)| (AuthorIndex(index as u16), seen.number);
+        self.vector.entries().iter().enumerate().map(seen).collect()
     }
 
     /// The number of the last own candidate; 0 if there is none of this author epoch.
@@ -218,6 +306,9 @@ impl HalfPair {
     pub fn joined_at(&mut self, number: u64) {
         self.joined = number;
         if self.state.last_arrival() > 0 {
+            let Seen { stamp, .. } = self.vector.seen(self.me);
+            let high = Place { stamp, author: self.me(), number };
+            self.commit.own.note(Sample { number, arrival: number, epoch: None, low: Place::FIRST, high });
             self.on(Event::LocalCandidate);
         }
     }
@@ -244,4 +335,32 @@ impl HalfPair {
             self.observed.transition(before, self.lifecycle);
         }
     }
+}
+
+/// What was not committed when the record was made is one stretch of candidates now.
+fn restored_commit(record: &HalfRecord, me: Author) -> Commit {
+    let HalfRecord { vector, committed, joined, last_remote_arrival, .. } = record;
+    let mut commit = Commit::from(*committed);
+    let low = committed.unwrap_or(Place::FIRST);
+    let stretch = |is_mine: bool| {
+        let of_side = vector.entries().iter().filter(|seen| (seen.author.endpoint == me.endpoint) == is_mine && seen.number > 0);
+        let sample = |seen: &Seen| {
+            let high = Place { stamp: seen.stamp, author: seen.author, number: seen.number };
+            let arrival = if is_mine { seen.number } else { *last_remote_arrival };
+            Sample { number: seen.number, arrival, epoch: Some(seen.author.epoch), low, high: high.max(low) }
+        };
+        of_side.map(sample).reduce(Sample::and)
+    };
+    if record.uncommitted_own
+        && let Some(mut sample) = stretch(true)
+    {
+        sample.number = sample.number.max(*joined);
+        commit.own.note(sample);
+    }
+    if record.uncommitted_theirs
+        && let Some(sample) = stretch(false)
+    {
+        commit.theirs.note(sample);
+    }
+    commit
 }

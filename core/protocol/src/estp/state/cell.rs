@@ -60,3 +60,16 @@ pub struct Birth {
     /// The cell's place among the cells of that candidate.
     pub place: u32,
 }
+
+/// A cell as the ledger keeps it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StoredCell {
+    /// Its arrival number.
+    pub arrival: u64,
+    /// Its names; the first is the preferred one.
+    pub births: Vec<Birth>,
+    /// What is committed below the survivors; all that there is if there are none.
+    pub base: Option<Version>,
+    /// Versions that nothing has overwritten.
+    pub survivors: Vec<Survivor>,
+}

@@ -9,7 +9,7 @@ mod superposition;
 mod tree;
 
 pub use arrivals::After;
-pub use cell::{Birth, Survivor, Version};
+pub use cell::{Birth, StoredCell, Survivor, Version};
 pub use digest::Digest;
 pub use read::{Obstacle, View};
 pub use superposition::{Layer, Waiting};
