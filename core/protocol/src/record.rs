@@ -1,6 +1,6 @@
 //! What the ledger keeps of cells, Pairs, peers and the endpoint, as bytes. docs/ledger-format.md has the tables.
 
-use crate::estp::collapse::Place;
+use crate::estp::place::Place;
 use crate::estp::context::Context;
 use crate::estp::dot::{Author, AuthorIndex, Seen, VersionVector};
 use crate::estp::half::HalfRecord;

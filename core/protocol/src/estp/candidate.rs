@@ -1,5 +1,6 @@
 //! What a write asks for, and why it may be refused.
 
+use super::schema::TypeError;
 use super::state::Obstacle;
 use crate::error::Code;
 use crate::pointer::{self, PointerError};
@@ -24,12 +25,33 @@ pub enum Action {
     Set(Value),
     /// Removes whatever the writer can see there.
     Delete,
+    /// Adds to a counter; a negative number takes away.
+    Increment(i64),
+    /// Adds an element to a set.
+    Add(Value),
+    /// Removes an element from a set: the additions of it that the writer could see.
+    Remove(Value),
 }
 
 impl<'a> Operation<'a> {
     /// Sets a value.
     pub fn set(path: &'a str, value: impl Into<Value>) -> Operation<'a> {
         Operation { path, action: Action::Set(value.into()) }
+    }
+
+    /// Adds to a counter.
+    pub fn increment(path: &'a str, by: i64) -> Operation<'a> {
+        Operation { path, action: Action::Increment(by) }
+    }
+
+    /// Adds an element to a set.
+    pub fn add(path: &'a str, element: impl Into<Value>) -> Operation<'a> {
+        Operation { path, action: Action::Add(element.into()) }
+    }
+
+    /// Removes an element from a set.
+    pub fn remove(path: &'a str, element: impl Into<Value>) -> Operation<'a> {
+        Operation { path, action: Action::Remove(element.into()) }
     }
 
     /// Removes what is there.
@@ -79,6 +101,24 @@ pub enum WriteError {
         /// The other, at or below it.
         other: String,
     },
+    /// The value is not of a type that the schema allows there.
+    Type(TypeError),
+    /// The operation needs a rule that the schema does not give the path.
+    Rule {
+        /// The path as given.
+        path: String,
+        /// What was asked for.
+        operation: &'static str,
+        /// The rule that it needs.
+        needs: &'static str,
+        /// The rule that the path has.
+        has: String,
+    },
+    /// A counter's total would leave the range of int64.
+    Overflow {
+        /// The path as given.
+        path: String,
+    },
     /// A candidate without operations.
     Empty,
     /// As many candidates wait to be committed as the Pair allows.
@@ -102,6 +142,9 @@ impl WriteError {
             WriteError::NothingThere { .. } => Code::NotFound,
             WriteError::NotFinite { .. } => Code::Nan,
             WriteError::TooLarge { .. } => Code::TooLarge,
+            WriteError::Type(error) => error.code(),
+            WriteError::Rule { .. } => Code::Type,
+            WriteError::Overflow { .. } => Code::Range,
             WriteError::Overlap { .. } | WriteError::Empty => Code::Invalid,
             WriteError::Backpressure { .. } => Code::Backpressure,
             WriteError::NotOpen { .. } => Code::Closed,
@@ -122,6 +165,11 @@ impl fmt::Display for WriteError {
             WriteError::Overlap { path, other } => {
                 write!(out, "one candidate writes both {path:?} and {other:?}, which lies at or below it")
             }
+            WriteError::Type(error) => error.fmt(out),
+            WriteError::Rule { path, operation, needs, has } => {
+                write!(out, "{operation} at {path:?} needs the rule {needs}; the schema gives it {has}")
+            }
+            WriteError::Overflow { path } => write!(out, "the total that this endpoint adds to the counter at {path:?} would leave the range of int64"),
             WriteError::Empty => out.write_str("the list of operations is empty"),
             WriteError::Backpressure { pending } => write!(out, "{pending} candidates wait to be committed already"),
             WriteError::NotOpen { state } => write!(out, "the Pair is {state}"),
@@ -142,8 +190,8 @@ pub fn check(operation: &Operation<'_>) -> Result<(), WriteError> {
         depth += 1;
     }
     match &operation.action {
-        Action::Delete => Ok(()),
-        Action::Set(value) => check_value(value, path, path.len(), depth),
+        Action::Delete | Action::Increment(_) => Ok(()),
+        Action::Set(value) | Action::Add(value) | Action::Remove(value) => check_value(value, path, path.len(), depth),
     }
 }
 

@@ -8,7 +8,7 @@
 //! Candidates are not listed one by one: a line of samples says for stretches of them which numbers and places they lie between. When a line
 //! grows too long, neighbours become one sample, which commits a little later than its first part could have, and never too early.
 
-use super::collapse::Place;
+use super::place::Place;
 use std::collections::VecDeque;
 
 /// How many samples a line keeps apart.

@@ -2,7 +2,7 @@
 
 use super::HalfPair;
 use crate::error::Code;
-use crate::estp::collapse::Place;
+use crate::estp::place::Place;
 use crate::estp::commit::Sample;
 use crate::estp::delta::{Delta, Incoming};
 use crate::estp::dot::{Author, AuthorIndex};

@@ -1,6 +1,8 @@
 //! What observers are told.
 
 use crate::estp::lifecycle::{self, Lifecycle};
+use crate::estp::rule::RuleFailure;
+use crate::estp::state::CellIndex;
 use crate::id::EndpointId;
 use crate::value::Value;
 use std::sync::Arc;
@@ -38,6 +40,20 @@ impl Transition {
     }
 }
 
+/// A custom rule could not say what the candidates of a cell come to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleNotice {
+    /// Where, as JSON Pointer.
+    pub path: String,
+    /// The rule, as the schema writes it.
+    pub rule: String,
+    /// Why not.
+    pub failure: RuleFailure,
+}
+
+/// How many reports of rules wait to be taken.
+const RULE_NOTICES: usize = 256;
+
 /// Collects changes and transitions while somebody observes. Counting goes on when nobody does.
 #[derive(Debug, Default)]
 pub(super) struct Observed {
@@ -45,6 +61,7 @@ pub(super) struct Observed {
     pub(super) seq: u64,
     pub(super) changes: Vec<Change>,
     pub(super) transitions: Vec<Transition>,
+    pub(super) rules: Vec<RuleNotice>,
 }
 
 impl Observed {
@@ -79,5 +96,20 @@ impl super::HalfPair {
     /// The transitions since the last call, in order.
     pub fn take_transitions(&mut self) -> Vec<Transition> {
         std::mem::take(&mut self.observed.transitions)
+    }
+
+    /// Reports a rule that could not say what it should, once for each cell until it can again.
+    pub(super) fn report_rule(&mut self, cell: CellIndex, failure: &RuleFailure) {
+        if self.observed.rules.len() < RULE_NOTICES {
+            let mut path = String::new();
+            self.state().write_path(cell, &mut path);
+            let rule = self.state().path_rule(cell).rule.to_string();
+            self.observed.rules.push(RuleNotice { path, rule, failure: failure.clone() });
+        }
+    }
+
+    /// Reports of custom rules since the last call, at most 256.
+    pub fn take_rule_notices(&mut self) -> Vec<RuleNotice> {
+        std::mem::take(&mut self.observed.rules)
     }
 }

@@ -2,8 +2,8 @@
 
 use super::HalfPair;
 use super::superpose::Which;
-use crate::estp::collapse::Failure;
 use crate::estp::dot::Dot;
+use crate::estp::rule::RuleFailure;
 use crate::estp::stamp::Stamp;
 use crate::estp::state::{CellIndex, Version};
 use crate::pointer;
@@ -20,7 +20,7 @@ pub struct Conflict {
     /// The candidates, in the order in which the rule takes them.
     pub candidates: Vec<Superposed>,
     /// Why the rule could not say what they come to; then the last one shows.
-    pub failure: Option<Failure>,
+    pub failure: Option<RuleFailure>,
 }
 
 /// One of several candidates of a cell.

@@ -14,7 +14,7 @@ pub use conflict::{Conflict, Resolved, Superposed};
 pub use settle::Horizon;
 pub use write::Written;
 
-use super::collapse::Place;
+use super::place::Place;
 use super::commit::{Commit, Sample};
 use super::context::Context;
 use super::dot::{Author, AuthorIndex, Seen, VersionVector};

@@ -3,7 +3,7 @@
 use super::HalfPair;
 use super::conflict::Resolved;
 use super::superpose::Which;
-use crate::estp::collapse::Place;
+use crate::estp::place::Place;
 use crate::estp::commit::{Advance, Sample};
 use crate::estp::dot::{Author, Lost};
 use crate::estp::lifecycle::{Event, PendingFact};

@@ -1,9 +1,10 @@
 //! Superposition: what a candidate does to the versions that a cell holds already, and what the cell shows then.
 
 use super::HalfPair;
-use crate::estp::collapse::{self, Outcome, Place};
+use crate::estp::collapse::{self, Outcome};
 use crate::estp::context::Context;
-use crate::estp::rule::Rule;
+use crate::estp::place::{self, Place};
+use crate::estp::rule::{Rule, RuleFailure};
 use crate::estp::state::{Birth, CellIndex, Layer, Survivor, Version};
 
 /// Which versions of a cell are asked for.
@@ -110,7 +111,7 @@ impl HalfPair {
     }
 
     /// What the cell shows by its rule, and why the rule could not say, if so: then it is the last version in order.
-    pub(super) fn folded(&self, cell: CellIndex, which: Which) -> (Option<Version>, Option<collapse::Failure>) {
+    pub(super) fn folded(&self, cell: CellIndex, which: Which) -> (Option<Version>, Option<RuleFailure>) {
         let survivors = self.survivors(cell, which);
         let Some(last) = survivors.last() else {
             return (self.state.layer(cell).and_then(|layer| layer.base.clone()), None);
@@ -118,9 +119,9 @@ impl HalfPair {
         if survivors.len() == 1 {
             return (Some(last.version.clone()), None);
         }
-        let views: Vec<collapse::Survivor<'_>> = survivors
+        let views: Vec<place::Survivor<'_>> = survivors
             .iter()
-            .map(|survivor| collapse::Survivor { place: self.place(&survivor.version), value: survivor.version.value.as_ref() })
+            .map(|survivor| place::Survivor { place: self.place(&survivor.version), value: survivor.version.value.as_ref() })
             .collect();
         let mut path = String::new();
         self.state.write_path(cell, &mut path);

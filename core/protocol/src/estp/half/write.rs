@@ -3,7 +3,7 @@
 use super::HalfPair;
 use super::change::Change;
 use crate::estp::candidate::{self, Action, Operation, WriteError};
-use crate::estp::collapse::Place;
+use crate::estp::place::Place;
 use crate::estp::context::Context;
 use crate::estp::dot::{AuthorIndex, Dot, Seen};
 use crate::estp::feed::Issue;

@@ -15,10 +15,13 @@ pub use read::{Obstacle, View};
 pub use superposition::{Layer, Waiting};
 pub use tree::{CellIndex, ROOT};
 
+use crate::estp::rule::PathRule;
+use crate::estp::schema::Schema;
 use crate::value::Value;
 use arrivals::Arrivals;
 use digest::RunningDigest;
 use names::Names;
+use std::sync::Arc;
 use superposition::{CLEAN, Layers};
 use tree::Tree;
 
@@ -47,6 +50,21 @@ impl StateBlock {
             layers: Layers::default(),
             pruned: Vec::new(),
         }
+    }
+
+    /// The schema of the cells, to be set before any is entered.
+    pub fn set_schema(&mut self, schema: Arc<Schema>) {
+        self.tree.set_schema(schema);
+    }
+
+    /// The schema of the cells.
+    pub fn schema(&self) -> &Arc<Schema> {
+        self.tree.schema()
+    }
+
+    /// What the schema says of a cell.
+    pub fn path_rule(&self, cell: CellIndex) -> &PathRule {
+        self.tree.rule(cell)
     }
 
     /// The cell at a path, entered empty if it is new.

@@ -2,11 +2,14 @@
 
 use super::cell::{Birth, Version};
 use super::superposition::{CLEAN, LayerIndex};
+use crate::estp::rule::PathRule;
+use crate::estp::schema::{At, Schema};
 use crate::pointer;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use smol_str::SmolStr;
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
 /// The place of a cell in its StateBlock. A cell keeps its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,10 +42,12 @@ pub(super) struct Node {
     pub(super) layer: LayerIndex,
     /// Goes up whenever a link has to forget what it called the cell: the place was freed, or the cell deleted and created again.
     pub(super) generation: u32,
+    /// What the schema says of the path.
+    at: At,
 }
 
 impl Node {
-    fn new(key: SmolStr, parent: CellIndex, next_sibling: CellIndex) -> Node {
+    fn new(key: SmolStr, parent: CellIndex, next_sibling: CellIndex, at: At) -> Node {
         Node {
             key,
             parent,
@@ -59,6 +64,7 @@ impl Node {
             digest_is_old: false,
             layer: CLEAN,
             generation: 0,
+            at,
         }
     }
 
@@ -75,14 +81,28 @@ impl Node {
 pub(super) struct Tree {
     nodes: Vec<Node>,
     free: Vec<CellIndex>,
+    schema: Arc<Schema>,
     index: HashTable<CellIndex>,
     hash: FixedState,
 }
 
 impl Tree {
     pub(super) fn new(hash_seed: u64) -> Tree {
-        let root = Node::new(SmolStr::default(), NONE, NONE);
-        Tree { nodes: vec![root], free: Vec::new(), index: HashTable::new(), hash: FixedState::with_seed(hash_seed) }
+        let root = Node::new(SmolStr::default(), NONE, NONE, Schema::ROOT);
+        Tree { nodes: vec![root], free: Vec::new(), schema: Arc::default(), index: HashTable::new(), hash: FixedState::with_seed(hash_seed) }
+    }
+
+    /// To be set before any cell is entered.
+    pub(super) fn set_schema(&mut self, schema: Arc<Schema>) {
+        self.schema = schema;
+    }
+
+    pub(super) fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    pub(super) fn rule(&self, cell: CellIndex) -> &PathRule {
+        self.schema.rule(self.node(cell).at)
     }
 
     pub(super) fn node(&self, cell: CellIndex) -> &Node {
@@ -103,8 +123,9 @@ impl Tree {
         if let Some(&cell) = self.index.find(hash, |&cell| self.is(cell, parent, key)) {
             return cell;
         }
-        let next_sibling = self.node(parent).first_child;
-        let cell = self.place(Node::new(SmolStr::new(key), parent, next_sibling));
+        let Node { first_child: next_sibling, at, .. } = *self.node(parent);
+        let at = if self.schema.is_free() { at } else { self.schema.step(at, key) };
+        let cell = self.place(Node::new(SmolStr::new(key), parent, next_sibling, at));
         if next_sibling != NONE {
             self.node_mut(next_sibling).previous_sibling = cell;
         }
