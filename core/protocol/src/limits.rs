@@ -16,5 +16,3 @@ pub const STAGED_BYTES: usize = 512 << 20;
 pub const SCHEMA_BYTES: usize = 32 << 10;
 /// Bytes of a Pair's name.
 pub const NAME_BYTES: usize = 256;
-/// Bytes of a schema: the text in it, and one for each value.
-pub const SCHEMA_BYTES: usize = 64 << 10;

@@ -143,6 +143,7 @@ impl PairRecord {
             put_varint(out, place.number);
         }
         put_varint(out, *last_remote_arrival);
+        put_value(out, &self.schema);
     }
 
     /// Reads a record.
@@ -160,12 +161,19 @@ impl PairRecord {
         let settled_count = reader.varint()?;
         let joined = reader.varint()?;
         let vector = read_vector(&mut reader)?;
-        let mut changes = Vec::new();
-        for _ in 0..reader.length(usize::MAX)? {
-            changes.push(ContextChange { from: reader.varint()?, author: read_index(&mut reader)?, seen: reader.varint()? });
-        }
+        let flags = reader.byte()?;
+        let committed = if flags & 1 == 0 { None } else { Some(read_place(&mut reader)?) };
+        let half = HalfRecord {
+            peer,
+            vector,
+            settled_count,
+            joined,
+            committed,
+            uncommitted_own: flags & 2 != 0,
+            uncommitted_theirs: flags & 4 != 0,
+            last_remote_arrival: reader.varint()?,
+        };
         let schema = read_value(&mut reader)?;
-        let half = HalfRecord { peer, vector, contexts: Contexts::from_changes(changes), settled_count, joined };
         Ok(PairRecord { index, name, sync, changed, slot, schema, half })
     }
 }

@@ -144,7 +144,7 @@ impl WriteError {
             WriteError::TooLarge { .. } => Code::TooLarge,
             WriteError::Type(error) => error.code(),
             WriteError::Rule { .. } => Code::Type,
-            WriteError::Overflow { .. } => Code::Range,
+            WriteError::Overflow { .. } => Code::TooLarge,
             WriteError::Overlap { .. } | WriteError::Empty => Code::Invalid,
             WriteError::Backpressure { .. } => Code::Backpressure,
             WriteError::NotOpen { .. } => Code::Closed,

@@ -2,6 +2,7 @@
 
 use super::dot::Author;
 use super::stamp::Stamp;
+use crate::id::EndpointId;
 use crate::value::Value;
 
 /// The place of a candidate in the order of all candidates of its Pair.
@@ -13,6 +14,11 @@ pub struct Place {
     pub author: Author,
     /// Candidates of one author never share a stamp; the number makes the order total whatever a peer sends.
     pub number: u64,
+}
+
+impl Place {
+    /// Not after any other.
+    pub const FIRST: Place = Place { stamp: Stamp::ZERO, author: Author { endpoint: EndpointId::from_bytes([0; 16]), epoch: 0 }, number: 0 };
 }
 
 /// Whether a candidate takes a cell from the one that holds it.

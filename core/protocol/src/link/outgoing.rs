@@ -348,7 +348,7 @@ impl Outgoing {
         let from = scratch.len();
         let after = self.sent.get(&slot).copied().unwrap_or(self.start);
         let mut cut = Cut { after, sender_lost: self.lost, receiver_lost: self.peer_lost, receiver_holds: self.peer_holds };
-        let (base, entries, ends, marked) = (self.base, self.dictionary.len(), self.ends, self.marked);
+        let (base, entries, ends, marked) = (self.base.clone(), self.dictionary.len(), self.ends, self.marked);
         let mut encoder = Encoder { ends, base, dictionary: Some(&mut self.dictionary) };
         let is_free = self.staged.is_none();
         let encoded = host.with_half(slot, |half| {
@@ -361,6 +361,7 @@ impl Outgoing {
                 cut.receiver_holds = 0;
             }
             let count = encode(&mut encoder, half, slot, cut, scratch);
+            half.note_told(half.last_written());
             let is_large = scratch.len() - from > WHOLE_DELTA;
             let body = (is_large && is_free).then(|| stand_alone(ends, half, slot, cut));
             // An own candidate that the peer gave back is not sent, and still has to be acknowledged to be settled.

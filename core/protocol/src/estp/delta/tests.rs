@@ -66,7 +66,7 @@ impl Side {
 
     fn delta(&mut self, side: u8) -> Vec<u8> {
         let cut = self.cut();
-        let mut encoder = Encoder { ends: ends(side), base: self.base_out, dictionary: Some(&mut self.write) };
+        let mut encoder = Encoder { ends: ends(side), base: self.base_out.clone(), dictionary: Some(&mut self.write) };
         let mut bytes = Vec::new();
         encode(&mut encoder, &self.half, SLOT, cut, &mut bytes);
         self.base_out = encoder.base;

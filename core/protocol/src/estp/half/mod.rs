@@ -3,6 +3,7 @@
 mod apply;
 mod change;
 mod conflict;
+mod merge;
 mod read;
 mod settle;
 mod superpose;
@@ -51,7 +52,6 @@ pub const AUTHORS: usize = 4096;
 ///
 /// Its methods are of four kinds: getters; inputs (`apply`, `settle`, `link_up`, `link_down`); commands (`write`, `collapse_begun`, `close`); polls
 /// (`take_changes`, `take_transitions`). Commands and inputs may be followed by both polls, in any order.
-#[derive(Debug)]
 pub struct HalfPair {
     state: StateBlock,
     vector: VersionVector,
@@ -80,6 +80,13 @@ pub struct HalfPair {
     unresolved: BTreeMap<CellIndex, RuleFailure>,
     resolved: VecDeque<Resolved>,
     observed: Observed,
+}
+
+impl fmt::Debug for HalfPair {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cells = self.state.cell_count();
+        out.debug_struct("HalfPair").field("me", &self.me()).field("lifecycle", &self.lifecycle).field("cells", &cells).finish_non_exhaustive()
+    }
 }
 
 /// What a half is restored from: the record that the ledger keeps besides the cells.
@@ -299,7 +306,8 @@ impl HalfPair {
 
     /// The number of the last change, the peer's joining included: where the Pair stands in a list of Pairs by change.
     pub fn last_change(&self) -> u64 {
-        self.state.last_arrival().max(self.joined)
+        // A cell that was pruned is in no list any more; the change that it went with still counts.
+        self.state.last_arrival().max(self.joined).max(self.last_written()).max(self.last_remote_arrival)
     }
 
     /// The peer joined at this number, taken after the Pair was shared and stored with it before the Pair is offered.

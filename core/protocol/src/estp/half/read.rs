@@ -14,7 +14,7 @@ impl HalfPair {
     /// # Errors
     /// [`PointerError`] if the path is no JSON Pointer.
     pub fn read(&mut self, path: &str) -> Result<Option<Value>, PointerError> {
-        if *self.schema().consistency() == Consistency::Strong { self.read_committed(path) } else { self.read_tentative(path) }
+        if self.schema().consistency() == Consistency::Strong { self.read_committed(path) } else { self.read_tentative(path) }
     }
 
     /// The value at a path with everything applied, own writes included.

@@ -8,6 +8,7 @@ use crate::estp::context::Context;
 use crate::estp::dot::{AuthorIndex, Dot, Seen};
 use crate::estp::feed::Issue;
 use crate::estp::lifecycle::{Event, LinkFact, PhaseFact};
+use crate::estp::rule::Rule;
 use crate::estp::stamp::Stamp;
 use crate::estp::state::{Birth, CellIndex, ROOT, Survivor, Version};
 use crate::pointer;
@@ -25,7 +26,7 @@ pub struct Written {
 }
 
 /// The candidate being written.
-struct Draft {
+pub(super) struct Draft {
     issue: Issue,
     place: u32,
     /// What this half has applied: all that it overwrites.
@@ -72,6 +73,7 @@ impl HalfPair {
         }
         for operation in operations {
             candidate::check(operation)?;
+            self.check_schema(operation)?;
             self.check_against_state(operation)?;
         }
         if operations.len() > 1 { candidate::check_apart(operations) } else { Ok(()) }
@@ -119,6 +121,7 @@ impl HalfPair {
                 self.put_members(draft, cell, members);
                 self.remove_unwritten(draft, cell);
             }
+            Value::Array(elements) if *self.rule(cell) == Rule::Set => self.put_set(draft, cell, elements),
             leaf => {
                 self.set_cell(draft, cell, Some(leaf.clone()));
                 if replaces_members {
@@ -133,13 +136,19 @@ impl HalfPair {
             let child = self.state.enter_child(cell, key);
             match value {
                 Value::Object(members) if !members.is_empty() => self.put_members(draft, child, members),
+                Value::Array(elements) if *self.rule(child) == Rule::Set => {
+                    elements.iter().for_each(|element| self.set_member(draft, child, element, true));
+                    if elements.is_empty() {
+                        self.put_set(draft, child, elements);
+                    }
+                }
                 leaf => self.set_cell(draft, child, Some(leaf.clone())),
             }
         }
     }
 
     /// Observed-replace: what this half can see at and below the cell and did not write with this candidate goes.
-    fn remove_unwritten(&mut self, draft: &mut Draft, cell: CellIndex) {
+    pub(super) fn remove_unwritten(&mut self, draft: &mut Draft, cell: CellIndex) {
         let me = self.me;
         let is_new = |version: &Version| version.author == me && version.number == draft.issue.number;
         let mut old = self.state.live_below(cell);
@@ -156,12 +165,12 @@ impl HalfPair {
     }
 
     fn set_cell(&mut self, draft: &mut Draft, cell: CellIndex, value: Option<Value>) {
-        let value = value.map(|value| self.joined(cell, value));
+        let value = value.map(|value| self.joined_with_shown(cell, value));
         self.set_version(draft, cell, value);
     }
 
     /// Gives a cell the candidate's version of it.
-    fn set_version(&mut self, draft: &mut Draft, cell: CellIndex, value: Option<Value>) {
+    pub(super) fn set_version(&mut self, draft: &mut Draft, cell: CellIndex, value: Option<Value>) {
         let Issue { number, stamp } = draft.issue;
         let birth = Birth { author: self.me, number, place: draft.place };
         draft.place += 1;
@@ -238,7 +247,7 @@ mod tests {
         half.write(operations, || Issue { number, stamp: Stamp::new(number, 0) }).map(|written| written.cells)
     }
 
-    fn show(half: &HalfPair) -> String {
+    fn show(half: &mut HalfPair) -> String {
         half.read("").unwrap().unwrap().to_string()
     }
 
@@ -247,13 +256,13 @@ mod tests {
         let mut half = half();
         write(&mut half, &[Operation::set("", Value::object([("a", 1i64), ("b", 2)]))]).unwrap();
         let cells = write(&mut half, &[Operation::set("", Value::object([("b", 3i64), ("c", 4)]))]).unwrap();
-        assert_eq!((show(&half).as_str(), cells), (r#"{"b": 3, "c": 4}"#, 3));
+        assert_eq!((show(&mut half).as_str(), cells), (r#"{"b": 3, "c": 4}"#, 3));
         write(&mut half, &[Operation::set("/b", Value::object([("x", 5i64)]))]).unwrap();
-        assert_eq!(show(&half), r#"{"b": {"x": 5}, "c": 4}"#);
+        assert_eq!(show(&mut half), r#"{"b": {"x": 5}, "c": 4}"#);
         write(&mut half, &[Operation::set("/b", 6i64)]).unwrap();
-        assert_eq!(show(&half), r#"{"b": 6, "c": 4}"#);
+        assert_eq!(show(&mut half), r#"{"b": 6, "c": 4}"#);
         write(&mut half, &[Operation::set("", "whole")]).unwrap();
-        assert_eq!(show(&half), r#""whole""#);
+        assert_eq!(show(&mut half), r#""whole""#);
     }
 
     #[test]
@@ -262,9 +271,9 @@ mod tests {
         write(&mut half, &[Operation::set("/o", Value::empty_object())]).unwrap();
         write(&mut half, &[Operation::set("/o/m", 1i64)]).unwrap();
         write(&mut half, &[Operation::delete("/o/m")]).unwrap();
-        assert_eq!(show(&half), r#"{"o": {}}"#);
+        assert_eq!(show(&mut half), r#"{"o": {}}"#);
         write(&mut half, &[Operation::delete("/o")]).unwrap();
-        assert_eq!(show(&half), "{}");
+        assert_eq!(show(&mut half), "{}");
     }
 
     #[test]
@@ -276,7 +285,7 @@ mod tests {
         assert_eq!(refused(&mut half, &[Operation::set("/b", 1i64), Operation::delete("/zz")]), Code::NotFound);
         assert_eq!(refused(&mut half, &[Operation::set("/b", 1i64), Operation::set("/b/c", 1i64)]), Code::Invalid);
         assert_eq!(refused(&mut half, &[]), Code::Invalid);
-        assert_eq!(show(&half), r#"{"a": 1}"#);
+        assert_eq!(show(&mut half), r#"{"a": 1}"#);
         half.close();
         assert_eq!(refused(&mut half, &[Operation::set("/a", 1i64)]), Code::Closed);
     }

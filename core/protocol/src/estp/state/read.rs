@@ -2,6 +2,7 @@
 
 use super::StateBlock;
 use super::tree::{CellIndex, ROOT};
+use crate::estp::rule::{Rule, set};
 use crate::value::{Object, Value};
 use std::sync::Arc;
 
@@ -36,6 +37,10 @@ impl StateBlock {
             let own = self.live(cell).cloned();
             return if cell == ROOT { Some(own.unwrap_or_else(Value::empty_object)) } else { own };
         }
+        if self.path_rule(cell).rule == Rule::Set {
+            let live = self.tree.children(cell).filter(|&(child, _)| self.tree.is_live(child));
+            return Some(set::read(live.map(|(_, key)| key.as_str())));
+        }
         let mut members = Object::new();
         for (child, key) in self.tree.children(cell) {
             if self.tree.is_live(child)
@@ -54,6 +59,9 @@ impl StateBlock {
             if let Some(value) = self.read_view(child, view) {
                 members.insert(key.as_str().into(), value);
             }
+        }
+        if !members.is_empty() && self.path_rule(cell).rule == Rule::Set {
+            return Some(set::read(members.keys().map(AsRef::as_ref)));
         }
         if !members.is_empty() {
             return Some(Value::Object(Arc::new(members)));
