@@ -17,8 +17,8 @@ use spook_protocol::estp::candidate::Operation;
 use spook_protocol::estp::delta::{Baseline, Cut, Encoder, Ends, decode, encode};
 use spook_protocol::estp::dot::Lost;
 use spook_protocol::estp::feed::Issue;
-use spook_protocol::estp::half::{Contexts, HalfRecord};
-use spook_protocol::estp::state::{Birth, Version};
+use spook_protocol::estp::half::HalfRecord;
+use spook_protocol::estp::state::{Birth, StoredCell, Version};
 use spook_protocol::estp::{Author, AuthorIndex, HalfPair, Stamp, VersionVector};
 use spook_protocol::id::EndpointId;
 use spook_protocol::value::Value;
@@ -198,7 +198,7 @@ fn half(me: u8, peer: u8, last: u64) -> (HalfPair, AuthorIndex) {
     let mut vector = VersionVector::default();
     let sender = vector.intern(author(SENDER)).expect("an empty table has room");
     vector.advance(sender, last, Stamp::from_bits(last));
-    let record = HalfRecord { peer: Some(author(peer).endpoint), vector, contexts: Contexts::default(), settled_count: 0, joined: 0 };
+    let record = HalfRecord { vector, ..HalfRecord::new(Some(author(peer).endpoint)) };
     (HalfPair::restore(author(me), record, 1), sender)
 }
 
@@ -207,7 +207,8 @@ fn restore(half: &mut HalfPair, sender: AuthorIndex, cell: usize, arrival: u64) 
     let number = cell as u64 + 1;
     let version = Version { value: Some(Value::from(cell as i64)), stamp: Stamp::from_bits(number), author: sender, number };
     let birth = Birth { author: sender, number, place: 0 };
-    half.restore_cell(&path(cell), version, arrival, &[birth]).expect("a path");
+    half.restore_cell(&path(cell), StoredCell { arrival, births: vec![birth], base: Some(version), survivors: Vec::new() })
+        .expect("a path");
 }
 
 impl Sides {
@@ -258,7 +259,7 @@ impl Sides {
         self.number += 1;
         let issue = Issue { number: self.number, stamp: Stamp::from_bits(self.number) };
         self.sender.write(&[Operation::set(&path, self.number as i64)], || issue).expect("a Pair that is open can be written");
-        let mut encoder = Encoder { ends: ends(), base: self.base_out, dictionary: None };
+        let mut encoder = Encoder { ends: ends(), base: self.base_out.clone(), dictionary: None };
         let cut = Cut { after: sent, receiver_lost: Lost::default(), sender_lost: Lost::default(), receiver_holds: self.cells as u64 };
         let mut bytes = Vec::new();
         let count = encode(&mut encoder, &self.sender, SLOT, cut, &mut bytes);

@@ -5,11 +5,12 @@ use crate::time;
 use spook_ledger::{Batch, KeyRange, Ledger, LedgerError, Table};
 use spook_protocol::error::Code;
 use spook_protocol::estp::half::HalfRecord;
-use spook_protocol::estp::{Author, HalfPair, Stamp, StateBlock};
+use spook_protocol::estp::state::StoredCell;
+use spook_protocol::estp::{Author, HalfPair, Stamp};
 use spook_protocol::etcp::{Identity, TicketId, TicketSecret};
 use spook_protocol::id::{EndpointId, PairId};
 use spook_protocol::pointer;
-use spook_protocol::record::{self, CellRecord, EndpointRecord, PairRecord, PeerRecord, TicketRecord};
+use spook_protocol::record::{self, EndpointRecord, PairRecord, PeerRecord, TicketRecord};
 use spook_protocol::value::Value;
 use spook_protocol::wire::Malformed;
 
@@ -120,7 +121,7 @@ pub(crate) fn cell_key(key: &mut Vec<u8>, row: u32, path: &str) {
     key.extend_from_slice(path.as_bytes());
 }
 
-fn read_cell(key: &[u8], value: &[u8]) -> Result<(String, CellRecord), Error> {
+fn read_cell(key: &[u8], value: &[u8]) -> Result<(String, StoredCell), Error> {
     let path = key.get(4..).and_then(|path| std::str::from_utf8(path).ok()).ok_or_else(|| corrupt("a cell's key", Malformed("path")))?;
     let cell = record::read_cell(value).map_err(|error| corrupt("a cell", error))?;
     Ok((path.to_owned(), cell))
@@ -128,11 +129,14 @@ fn read_cell(key: &[u8], value: &[u8]) -> Result<(String, CellRecord), Error> {
 
 /// Brings a half back with all its cells.
 pub(crate) fn load_half(ledger: &Ledger, row: u32, me: Author, record: HalfRecord) -> Result<HalfPair, Error> {
-    let mut cells = scan_cells(ledger, &row.to_be_bytes())?;
+    restore_half(me, record, scan_cells(ledger, &row.to_be_bytes())?)
+}
+
+fn restore_half(me: Author, record: HalfRecord, mut cells: Vec<(String, StoredCell)>) -> Result<HalfPair, Error> {
     cells.sort_by_key(|(_, cell)| cell.arrival);
     let mut half = HalfPair::restore(me, record, hash_seed());
     for (path, cell) in cells {
-        half.restore_cell(&path, cell.version, cell.arrival, &cell.births).map_err(|_| corrupt("a cell's key", Malformed("path")))?;
+        half.restore_cell(&path, cell).map_err(|_| corrupt("a cell's key", Malformed("path")))?;
     }
     Ok(half)
 }
@@ -142,7 +146,7 @@ pub(crate) fn hash_seed() -> u64 {
     u64::from(time::random_u32())
 }
 
-fn scan_cells(ledger: &Ledger, prefix: &[u8]) -> Result<Vec<(String, CellRecord)>, Error> {
+fn scan_cells(ledger: &Ledger, prefix: &[u8]) -> Result<Vec<(String, StoredCell)>, Error> {
     let mut cells = Vec::new();
     let mut failed = None;
     ledger.scan(Table::Cells, KeyRange::prefix(prefix), &mut |key, value| {
@@ -156,7 +160,7 @@ fn scan_cells(ledger: &Ledger, prefix: &[u8]) -> Result<Vec<(String, CellRecord)
 }
 
 /// Reads a path of a Pair that is asleep, touching only the cells at and below it.
-pub(crate) fn read_asleep(ledger: &Ledger, row: u32, path: &str) -> Result<Option<Value>, Error> {
+pub(crate) fn read_asleep(ledger: &Ledger, row: u32, me: Author, record: HalfRecord, path: &str) -> Result<Option<Value>, Error> {
     let mut canonical = String::with_capacity(path.len());
     for key in pointer::keys(path)? {
         pointer::push_key(&mut canonical, &key?);
@@ -169,14 +173,8 @@ pub(crate) fn read_asleep(ledger: &Ledger, row: u32, path: &str) -> Result<Optio
     }
     key.push(b'/');
     cells.extend(scan_cells(ledger, &key)?);
-    let mut state = StateBlock::new(0);
-    for (number, (path, cell)) in cells.into_iter().enumerate() {
-        let keys: Vec<_> = pointer::keys(&path)?.collect::<Result<_, _>>()?;
-        let at = state.enter(keys.iter().map(AsRef::as_ref));
-        state.set(at, cell.version, number as u64 + 1, spook_protocol::estp::state::Birth::default());
-    }
-    let keys: Vec<_> = pointer::keys(&canonical)?.collect::<Result<_, _>>()?;
-    Ok(state.find(keys.iter().map(AsRef::as_ref)).and_then(|at| state.read(at)).or_else(|| canonical.is_empty().then(Value::empty_object)))
+    let half = restore_half(me, record, cells)?;
+    Ok(half.read(&canonical)?)
 }
 
 /// Puts a ticket's record and, when it is new, its secret.

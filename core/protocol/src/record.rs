@@ -1,9 +1,9 @@
 //! What the ledger keeps of cells, Pairs, peers and the endpoint, as bytes. docs/ledger-format.md has the tables.
 
-use crate::estp::place::Place;
 use crate::estp::context::Context;
 use crate::estp::dot::{Author, AuthorIndex, Seen, VersionVector};
 use crate::estp::half::HalfRecord;
+use crate::estp::place::Place;
 use crate::estp::stamp::Stamp;
 use crate::estp::state::{Birth, CellIndex, StateBlock, StoredCell, Survivor, Version};
 use crate::etcp::PublicKeys;
@@ -30,8 +30,8 @@ pub fn put_cell(out: &mut Vec<u8>, state: &StateBlock, cell: CellIndex) {
     if let Some(base) = base {
         put_version(out, base, 0);
     }
-    for Survivor { version, context, committed } in survivors {
-        put_version(out, version, if *committed { COMMITTED } else { 0 });
+    for Survivor { version, context, is_settled, committed } in survivors {
+        put_version(out, version, u8::from(*committed) << 4 | u8::from(*is_settled) << 5);
         put_varint(out, context.entries().count() as u64);
         for (author, number) in context.entries() {
             put_varint(out, author.0.into());
@@ -40,8 +40,10 @@ pub fn put_cell(out: &mut Vec<u8>, state: &StateBlock, cell: CellIndex) {
     }
 }
 
-/// In the kind of a version: it is committed.
+/// In the kind of a version: it is committed here.
 const COMMITTED: u8 = 0x10;
+/// In the kind of a version: it was committed where it came from.
+const SETTLED: u8 = 0x20;
 
 fn put_version(out: &mut Vec<u8>, version: &Version, flags: u8) {
     out.push(kind_of(version.value.as_ref()) as u8 | flags);
@@ -69,24 +71,24 @@ pub fn read_cell(bytes: &[u8]) -> Result<StoredCell, Malformed> {
         cell.base = Some(read_version(&mut reader)?.0);
     }
     for _ in 0..count >> 1 {
-        let (version, committed) = read_version(&mut reader)?;
+        let (version, flags) = read_version(&mut reader)?;
         let mut context = Context::default();
         for _ in 0..reader.length(usize::MAX)? {
             context.include(read_index(&mut reader)?, reader.varint()?);
         }
-        cell.survivors.push(Survivor { version, context, committed });
+        cell.survivors.push(Survivor { version, context, is_settled: flags & SETTLED != 0, committed: flags & COMMITTED != 0 });
     }
     Ok(cell)
 }
 
-fn read_version(reader: &mut Reader<'_>) -> Result<(Version, bool), Malformed> {
+fn read_version(reader: &mut Reader<'_>) -> Result<(Version, u8), Malformed> {
     let head = reader.byte()?;
-    let kind = Kind::from_bits(head & !COMMITTED)?;
+    let kind = Kind::from_bits(head & !(COMMITTED | SETTLED))?;
     let author = read_index(reader)?;
     let number = reader.varint()?;
     let stamp = Stamp::from_bits(u64::from_le_bytes(reader.array()?));
     let value = read_payload(reader, kind)?;
-    Ok((Version { value, stamp, author, number }, head & COMMITTED != 0))
+    Ok((Version { value, stamp, author, number }, head & (COMMITTED | SETTLED)))
 }
 
 fn read_index(reader: &mut Reader<'_>) -> Result<AuthorIndex, Malformed> {
@@ -352,9 +354,9 @@ mod tests {
                 assert!((0..bytes.len()).all(|cut| read_cell(&bytes[..cut]).is_err()));
             };
             check(&state, &expected);
-            for committed in [true, false] {
+            for (committed, is_settled) in [(true, false), (false, true)] {
                 let context = Context::of(AuthorIndex(2), 1 << 40);
-                let survivor = Survivor { version: version.clone(), context, committed };
+                let survivor = Survivor { version: version.clone(), context, is_settled, committed };
                 state.open_layer(cell).survivors.push(survivor.clone());
                 expected.survivors.push(survivor);
                 check(&state, &expected);

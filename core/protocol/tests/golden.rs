@@ -148,7 +148,7 @@ impl Sender {
     fn tell(&mut self, what: &str, receiver_holds: u64) {
         let cut = Cut { after: self.sent, sender_lost: Lost::default(), receiver_lost: Lost::default(), receiver_holds };
         let ends = Ends { sender: SENDER, receiver: RECEIVER };
-        let mut encoder = Encoder { ends, base: self.base, dictionary: Some(&mut self.dictionary) };
+        let mut encoder = Encoder { ends, base: self.base.clone(), dictionary: Some(&mut self.dictionary) };
         let mut bytes = Vec::new();
         encode(&mut encoder, &self.half, 3, cut, &mut bytes);
         self.base = encoder.base;

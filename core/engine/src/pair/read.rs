@@ -16,10 +16,14 @@ impl Pair {
         shared.check()?;
         let mut state = self.core.lock();
         let value = match state.half_if_awake() {
-            Some(half) => half.read(path).map_err(|error| Error::pointer(path, error))?,
+            Some(half) => {
+                half.fold_stale();
+                half.read(path).map_err(|error| Error::pointer(path, error))?
+            }
             None => {
+                let (record, _) = state.record();
                 drop(state);
-                storage::read_asleep(&shared.ledger, self.core.row, path)?
+                storage::read_asleep(&shared.ledger, self.core.row, self.core.me, record, path)?
             }
         };
         value.ok_or_else(|| Error::new(Code::NotFound, format!("{path:?} in {:?}", self.core.name)))

@@ -68,7 +68,7 @@ impl Pair {
         self.open.shared.wait_durable(candidate.dot.number, SYNC)
     }
 
-    /// Whether a candidate written here is durable on both sides.
+    /// Whether a candidate written here is committed: final at both halves.
     ///
     /// # Errors
     /// [`Code::Closed`] and the like; [`Code::Invalid`] for a candidate of another endpoint.
@@ -76,7 +76,6 @@ impl Pair {
         if candidate.dot.author.endpoint != self.core.me.endpoint {
             return Err(Error::new(Code::Invalid, "the candidate was not written here"));
         }
-        let horizon = self.open.shared.registry().horizon(self.core.index);
-        self.with_half(|half| half.is_settled(candidate.dot.number, horizon))
+        self.with_half(|half| half.is_committed(candidate.dot.number, candidate.stamp))
     }
 }

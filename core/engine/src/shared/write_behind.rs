@@ -89,6 +89,11 @@ struct Buffers {
 fn put_pair(batch: &mut Batch, buffers: &mut Buffers, shared: &Shared, core: &PairCore, after: u64) {
     let mut state = core.lock();
     if let Some(half) = state.half_if_awake() {
+        // Before the cells: a path that was pruned may have been written again.
+        for path in half.take_pruned() {
+            cell_key(&mut buffers.key, core.row, &path);
+            batch.delete(Table::Cells, &buffers.key);
+        }
         for cell in half.state().after(after) {
             buffers.path.clear();
             half.state().write_path(cell, &mut buffers.path);

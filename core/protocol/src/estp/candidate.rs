@@ -169,7 +169,9 @@ impl fmt::Display for WriteError {
             WriteError::Rule { path, operation, needs, has } => {
                 write!(out, "{operation} at {path:?} needs the rule {needs}; the schema gives it {has}")
             }
-            WriteError::Overflow { path } => write!(out, "the total that this endpoint adds to the counter at {path:?} would leave the range of int64"),
+            WriteError::Overflow { path } => {
+                write!(out, "the total that this endpoint adds to the counter at {path:?} would leave the range of int64")
+            }
             WriteError::Empty => out.write_str("the list of operations is empty"),
             WriteError::Backpressure { pending } => write!(out, "{pending} candidates wait to be committed already"),
             WriteError::NotOpen { state } => write!(out, "the Pair is {state}"),

@@ -18,7 +18,8 @@ pub struct Place {
 
 impl Place {
     /// Not after any other.
-    pub const FIRST: Place = Place { stamp: Stamp::ZERO, author: Author { endpoint: EndpointId::from_bytes([0; 16]), epoch: 0 }, number: 0 };
+    pub const FIRST: Place =
+        Place { stamp: Stamp::ZERO, author: Author { endpoint: EndpointId::from_bytes([0; 16]), epoch: 0 }, number: 0 };
 }
 
 /// Whether a candidate takes a cell from the one that holds it.

@@ -91,8 +91,10 @@ impl Running {
     }
 
     /// Puts Pairs into a batch, with their cells that arrived after a number.
-    fn collect(&self, batch: &mut Batch, pairs: &[PairIndex], after: u64) {
+    fn collect(&mut self, batch: &mut Batch, pairs: &[PairIndex], after: u64) {
         for &pair in pairs {
+            let pruned = self.halves[pair.0 as usize].take_pruned();
+            batch.pruned.extend(pruned.into_iter().map(|path| (pair.0, path)));
             let half = self.half(pair);
             for cell in half.state().after(after) {
                 let (mut path, mut bytes) = (String::new(), Vec::new());
@@ -194,6 +196,7 @@ impl Endpoint {
             number_ceiling: cut.number + self.config.numbers_ahead,
             epoch: registry.epoch(),
             pairs: Vec::new(),
+            pruned: Vec::new(),
             cells: Vec::new(),
             peers: Vec::new(),
             tickets: self.tickets.clone(),
@@ -276,7 +279,7 @@ fn restore(image: &Image, me: EndpointId) -> Running {
         let peer = pair.half.peer;
         let mut half = HalfPair::restore(author, pair.half, 0);
         for (path, cell) in image.read_cells(pair.index) {
-            half.restore_cell(&path, cell.version, cell.arrival, &cell.births).unwrap();
+            half.restore_cell(&path, cell).unwrap();
         }
         by_change.push((pair.changed, index, peer.zip(pair.slot)));
         halves.push(half);

@@ -1,8 +1,9 @@
 //! What a pretend ledger holds: the bytes of the records, as they were at the last commit.
 
 use spook_protocol::estp::Stamp;
+use spook_protocol::estp::state::StoredCell;
 use spook_protocol::id::{EndpointId, PairId};
-use spook_protocol::record::{CellRecord, EndpointRecord, PairRecord, PeerRecord, TicketRecord, read_cell};
+use spook_protocol::record::{EndpointRecord, PairRecord, PeerRecord, TicketRecord, read_cell};
 use std::collections::BTreeMap;
 
 /// The durable state of an endpoint.
@@ -22,6 +23,7 @@ pub struct Batch {
     pub number_ceiling: u64,
     pub epoch: u32,
     pub pairs: Vec<([u8; 16], Vec<u8>)>,
+    pub pruned: Vec<(u32, String)>,
     pub cells: Vec<((u32, String), Vec<u8>)>,
     pub peers: Vec<([u8; 16], Vec<u8>)>,
     pub tickets: BTreeMap<[u8; 8], ([u8; 16], TicketRecord)>,
@@ -39,6 +41,9 @@ impl Image {
         EndpointRecord { epoch, durable: number, number_ceiling, stamp_ceiling }.put(&mut bytes);
         self.endpoint = EndpointRecord::read(&bytes).unwrap();
         self.pairs.extend(batch.pairs);
+        for key in batch.pruned {
+            self.cells.remove(&key);
+        }
         self.cells.extend(batch.cells);
         self.peers.extend(batch.peers);
         self.tickets = batch.tickets;
@@ -57,7 +62,7 @@ impl Image {
     }
 
     /// The cells of a Pair, in the order of their arrival.
-    pub fn read_cells(&self, pair: u32) -> Vec<(String, CellRecord)> {
+    pub fn read_cells(&self, pair: u32) -> Vec<(String, StoredCell)> {
         let of_pair = self.cells.range((pair, String::new())..(pair + 1, String::new()));
         let mut cells: Vec<_> = of_pair.map(|((_, path), record)| (path.clone(), read_cell(record).unwrap())).collect();
         cells.sort_by_key(|(_, cell)| cell.arrival);
@@ -68,7 +73,7 @@ impl Image {
         self.pairs.get(id.as_bytes()).map(|record| PairRecord::read(record).unwrap())
     }
 
-    pub fn cell(&self, pair: u32, path: &str) -> Option<CellRecord> {
+    pub fn cell(&self, pair: u32, path: &str) -> Option<StoredCell> {
         self.cells.get(&(pair, path.to_owned())).map(|record| read_cell(record).unwrap())
     }
 }

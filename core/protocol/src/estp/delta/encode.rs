@@ -42,9 +42,9 @@ pub fn encode(encoder: &mut Encoder<'_>, half: &HalfPair, slot: u64, cut: Cut, o
     for cell in half.state().after(cut.after) {
         if let Some(layer) = half.state().layer(cell) {
             for survivor in &layer.survivors {
-                let Survivor { version, context, .. } = survivor;
+                let Survivor { version, context, is_settled, .. } = survivor;
                 if is_for_receiver(half, version, encoder.ends, cut) {
-                    let head = head_of(half, version, context, false, encoder.ends);
+                    let head = head_of(half, version, context, *is_settled, encoder.ends);
                     put_cell(encoder, half, slot, cell, version, head, cut, &mut texts, out);
                     count += 1;
                 }
@@ -65,11 +65,7 @@ pub fn encode(encoder: &mut Encoder<'_>, half: &HalfPair, slot: u64, cut: Cut, o
 /// behind the cut for another reason.
 fn is_for_receiver(half: &HalfPair, version: &Version, ends: Ends, cut: Cut) -> bool {
     let author = half.vector().author(version.author);
-    if author == ends.receiver {
-        cut.receiver_lost.contains(version.number)
-    } else {
-        author != ends.sender || version.number > cut.after
-    }
+    if author == ends.receiver { cut.receiver_lost.contains(version.number) } else { author != ends.sender || version.number > cut.after }
 }
 
 fn head_of(half: &HalfPair, version: &Version, context: &Context, is_settled: bool, ends: Ends) -> CandidateHead {
@@ -126,7 +122,8 @@ fn put_name(
     texts: &mut Texts,
     out: &mut Vec<u8>,
 ) -> Naming {
-    if let Some(number) = encoder.dictionary.as_ref().and_then(|dictionary| dictionary.number(slot, (cell, half.state().generation(cell)))) {
+    if let Some(number) = encoder.dictionary.as_ref().and_then(|dictionary| dictionary.number(slot, (cell, half.state().generation(cell))))
+    {
         put_varint(out, number.into());
         return Naming::Dictionary;
     }

@@ -2,12 +2,12 @@
 
 use super::HalfPair;
 use crate::error::Code;
-use crate::estp::place::Place;
 use crate::estp::commit::Sample;
 use crate::estp::delta::{Delta, Incoming};
 use crate::estp::dot::{Author, AuthorIndex};
 use crate::estp::feed::Issue;
 use crate::estp::lifecycle::Event;
+use crate::estp::place::Place;
 use crate::estp::stamp::Stamp;
 use crate::estp::state::{Birth, CellIndex, Survivor, Version};
 use std::fmt;
@@ -126,10 +126,10 @@ impl HalfPair {
     }
 
     fn take(&mut self, incoming: &Incoming, number: u64, known: &[u64]) -> bool {
-        let Incoming { cell, version, birth, context, .. } = incoming;
+        let Incoming { cell, version, birth, context, is_settled } = incoming;
         let cell = *cell;
         let before = self.state.arrival(cell);
-        let survivor = Survivor::new(version.clone(), context.clone());
+        let survivor = Survivor { is_settled: *is_settled, ..Survivor::new(version.clone(), context.clone()) };
         let stays = !self.is_known(version, known) && self.admit(cell, survivor, number, birth.unwrap_or_default());
         if before > 0
             && let Some(birth) = birth

@@ -15,11 +15,11 @@ pub use conflict::{Conflict, Resolved, Superposed};
 pub use settle::Horizon;
 pub use write::Written;
 
-use super::place::Place;
 use super::commit::{Commit, Sample};
 use super::context::Context;
 use super::dot::{Author, AuthorIndex, Seen, VersionVector};
 use super::lifecycle::{Event, Lifecycle, LinkFact, Reason};
+use super::place::Place;
 use super::rule::{CustomRules, NoCustomRules, PathRule, Rule, RuleFailure};
 use super::schema::Schema;
 use super::state::{Birth, CellIndex, Digest, ROOT, StateBlock, StoredCell};
@@ -85,7 +85,11 @@ pub struct HalfPair {
 impl fmt::Debug for HalfPair {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cells = self.state.cell_count();
-        out.debug_struct("HalfPair").field("me", &self.me()).field("lifecycle", &self.lifecycle).field("cells", &cells).finish_non_exhaustive()
+        out.debug_struct("HalfPair")
+            .field("me", &self.me())
+            .field("lifecycle", &self.lifecycle)
+            .field("cells", &cells)
+            .finish_non_exhaustive()
     }
 }
 
@@ -355,7 +359,7 @@ fn restored_commit(record: &HalfRecord, me: Author) -> Commit {
         let sample = |seen: &Seen| {
             let high = Place { stamp: seen.stamp, author: seen.author, number: seen.number };
             let arrival = if is_mine { seen.number } else { *last_remote_arrival };
-            Sample { number: seen.number, arrival, epoch: Some(seen.author.epoch), low, high: high.max(low) }
+            Sample { number: seen.number, arrival, epoch: Some(seen.author.epoch), low: low.min(high), high }
         };
         of_side.map(sample).reduce(Sample::and)
     };

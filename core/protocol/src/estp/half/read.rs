@@ -13,36 +13,41 @@ impl HalfPair {
     ///
     /// # Errors
     /// [`PointerError`] if the path is no JSON Pointer.
-    pub fn read(&mut self, path: &str) -> Result<Option<Value>, PointerError> {
+    pub fn read(&self, path: &str) -> Result<Option<Value>, PointerError> {
         if self.schema().consistency() == Consistency::Strong { self.read_committed(path) } else { self.read_tentative(path) }
     }
 
-    /// The value at a path with everything applied, own writes included.
+    /// The value at a path with everything applied, own writes included. After [`HalfPair::fold_stale`] it is there already; before, what was left
+    /// until somebody looks is folded for this reader alone.
     ///
     /// # Errors
     /// [`PointerError`] if the path is no JSON Pointer.
-    pub fn read_tentative(&mut self, path: &str) -> Result<Option<Value>, PointerError> {
-        self.fold_stale();
-        Ok(self.find(path)?.and_then(|cell| self.state.read(cell)))
+    pub fn read_tentative(&self, path: &str) -> Result<Option<Value>, PointerError> {
+        let Some(cell) = self.find(path)? else { return Ok(None) };
+        if self.stale.is_empty() {
+            return Ok(self.state.read(cell));
+        }
+        Ok(self.state.read_view(cell, &|state, cell| self.value_of(state, cell, Which::Shown)))
     }
 
     /// The value at a path as far as it is committed.
     ///
     /// # Errors
     /// [`PointerError`] if the path is no JSON Pointer.
-    pub fn read_committed(&mut self, path: &str) -> Result<Option<Value>, PointerError> {
+    pub fn read_committed(&self, path: &str) -> Result<Option<Value>, PointerError> {
         if self.state.waiting_count() == 0 && self.unresolved.is_empty() {
             return self.read_tentative(path);
         }
         let Some(cell) = self.find(path)? else { return Ok(None) };
-        let committed = |state: &StateBlock, cell: CellIndex| {
-            let version = match state.layer(cell) {
-                Some(_) => self.folded(cell, Which::Committed).0,
-                None => state.version(cell).cloned(),
-            };
-            version.and_then(|version| version.value)
+        Ok(self.state.read_view(cell, &|state, cell| self.value_of(state, cell, Which::Committed)))
+    }
+
+    fn value_of(&self, state: &StateBlock, cell: CellIndex, which: Which) -> Option<Value> {
+        let version = match state.layer(cell) {
+            Some(_) => self.folded(cell, which).0,
+            None => state.version(cell).cloned(),
         };
-        Ok(self.state.read_view(cell, &committed))
+        version.and_then(|version| version.value)
     }
 
     fn find(&self, path: &str) -> Result<Option<CellIndex>, PointerError> {

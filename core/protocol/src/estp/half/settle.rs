@@ -3,10 +3,10 @@
 use super::HalfPair;
 use super::conflict::Resolved;
 use super::superpose::Which;
-use crate::estp::place::Place;
 use crate::estp::commit::{Advance, Sample};
 use crate::estp::dot::{Author, Lost};
 use crate::estp::lifecycle::{Event, PendingFact};
+use crate::estp::place::Place;
 use crate::estp::rule::Rule;
 use crate::estp::stamp::Stamp;
 use crate::estp::state::{CellIndex, Survivor};
@@ -156,6 +156,16 @@ impl HalfPair {
                 self.state.prune(cell);
             }
         }
+    }
+
+    /// The paths of the cells that were pruned since the last call, for the ledger: their records go, before others are put.
+    pub fn take_pruned(&mut self) -> Vec<String> {
+        self.state.take_pruned()
+    }
+
+    /// Whether the ledger has records of cells that were pruned.
+    pub fn has_pruned(&self) -> bool {
+        self.state.has_pruned()
     }
 
     /// Keeps cells from being freed while a delta that names them is held back.

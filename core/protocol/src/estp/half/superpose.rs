@@ -67,8 +67,8 @@ impl HalfPair {
         self.state.set_shown(cell, last);
     }
 
-    /// Folds the cells that were left until somebody looks.
-    pub(super) fn fold_stale(&mut self) {
+    /// Folds the cells that were left until somebody looks: somebody is about to.
+    pub fn fold_stale(&mut self) {
         while let Some(cell) = self.stale.pop() {
             if self.state.layer(cell).is_some_and(|layer| layer.stale) {
                 self.fold(cell);

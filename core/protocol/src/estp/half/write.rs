@@ -3,11 +3,11 @@
 use super::HalfPair;
 use super::change::Change;
 use crate::estp::candidate::{self, Action, Operation, WriteError};
-use crate::estp::place::Place;
 use crate::estp::context::Context;
 use crate::estp::dot::{AuthorIndex, Dot, Seen};
 use crate::estp::feed::Issue;
 use crate::estp::lifecycle::{Event, LinkFact, PhaseFact};
+use crate::estp::place::Place;
 use crate::estp::rule::Rule;
 use crate::estp::stamp::Stamp;
 use crate::estp::state::{Birth, CellIndex, ROOT, Survivor, Version};
@@ -247,7 +247,7 @@ mod tests {
         half.write(operations, || Issue { number, stamp: Stamp::new(number, 0) }).map(|written| written.cells)
     }
 
-    fn show(half: &mut HalfPair) -> String {
+    fn show(half: &HalfPair) -> String {
         half.read("").unwrap().unwrap().to_string()
     }
 
@@ -256,13 +256,13 @@ mod tests {
         let mut half = half();
         write(&mut half, &[Operation::set("", Value::object([("a", 1i64), ("b", 2)]))]).unwrap();
         let cells = write(&mut half, &[Operation::set("", Value::object([("b", 3i64), ("c", 4)]))]).unwrap();
-        assert_eq!((show(&mut half).as_str(), cells), (r#"{"b": 3, "c": 4}"#, 3));
+        assert_eq!((show(&half).as_str(), cells), (r#"{"b": 3, "c": 4}"#, 3));
         write(&mut half, &[Operation::set("/b", Value::object([("x", 5i64)]))]).unwrap();
-        assert_eq!(show(&mut half), r#"{"b": {"x": 5}, "c": 4}"#);
+        assert_eq!(show(&half), r#"{"b": {"x": 5}, "c": 4}"#);
         write(&mut half, &[Operation::set("/b", 6i64)]).unwrap();
-        assert_eq!(show(&mut half), r#"{"b": 6, "c": 4}"#);
+        assert_eq!(show(&half), r#"{"b": 6, "c": 4}"#);
         write(&mut half, &[Operation::set("", "whole")]).unwrap();
-        assert_eq!(show(&mut half), r#""whole""#);
+        assert_eq!(show(&half), r#""whole""#);
     }
 
     #[test]
@@ -271,9 +271,9 @@ mod tests {
         write(&mut half, &[Operation::set("/o", Value::empty_object())]).unwrap();
         write(&mut half, &[Operation::set("/o/m", 1i64)]).unwrap();
         write(&mut half, &[Operation::delete("/o/m")]).unwrap();
-        assert_eq!(show(&mut half), r#"{"o": {}}"#);
+        assert_eq!(show(&half), r#"{"o": {}}"#);
         write(&mut half, &[Operation::delete("/o")]).unwrap();
-        assert_eq!(show(&mut half), "{}");
+        assert_eq!(show(&half), "{}");
     }
 
     #[test]
@@ -285,7 +285,7 @@ mod tests {
         assert_eq!(refused(&mut half, &[Operation::set("/b", 1i64), Operation::delete("/zz")]), Code::NotFound);
         assert_eq!(refused(&mut half, &[Operation::set("/b", 1i64), Operation::set("/b/c", 1i64)]), Code::Invalid);
         assert_eq!(refused(&mut half, &[]), Code::Invalid);
-        assert_eq!(show(&mut half), r#"{"a": 1}"#);
+        assert_eq!(show(&half), r#"{"a": 1}"#);
         half.close();
         assert_eq!(refused(&mut half, &[Operation::set("/a", 1i64)]), Code::Closed);
     }

@@ -32,6 +32,8 @@ pub struct Survivor {
     pub version: Version,
     /// What its writer had applied.
     pub context: Context,
+    /// It came from a half where it had been committed: the context includes all that it has overwritten there since.
+    pub is_settled: bool,
     /// It is committed, and stays only because another survivor, concurrent with it, is not.
     pub committed: bool,
 }
@@ -39,7 +41,7 @@ pub struct Survivor {
 impl Survivor {
     /// A survivor that is not committed.
     pub fn new(version: Version, context: Context) -> Survivor {
-        Survivor { version, context, committed: false }
+        Survivor { version, context, is_settled: false, committed: false }
     }
 
     /// Whether it overwrites `other`: it is the same author's later word, or its writer had applied it.

@@ -89,7 +89,13 @@ pub(super) struct Tree {
 impl Tree {
     pub(super) fn new(hash_seed: u64) -> Tree {
         let root = Node::new(SmolStr::default(), NONE, NONE, Schema::ROOT);
-        Tree { nodes: vec![root], free: Vec::new(), schema: Arc::default(), index: HashTable::new(), hash: FixedState::with_seed(hash_seed) }
+        Tree {
+            nodes: vec![root],
+            free: Vec::new(),
+            schema: Arc::default(),
+            index: HashTable::new(),
+            hash: FixedState::with_seed(hash_seed),
+        }
     }
 
     /// To be set before any cell is entered.
