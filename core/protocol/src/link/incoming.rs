@@ -266,7 +266,7 @@ impl Incoming {
 
     fn delta<H: Host>(&mut self, tag: u8, reader: &mut Reader<'_>, around: &mut Around<'_, H>) -> Result<(), Stop> {
         let slot = reader.varint()?;
-        let before = (self.mark, self.base, self.dictionary.len());
+        let before = (self.mark, self.base.clone(), self.dictionary.len());
         if tag & MARK_FOLLOWS != 0 {
             self.advance_mark(reader)?;
         }
