@@ -6,16 +6,16 @@ use crate::io::Io;
 use crate::lifetime::{Open, close};
 use crate::options::{Durability, EngineOptions, PairOptions, Place};
 use crate::pair::Pair;
-use crate::pair_core::{PairCore, Terms};
+use crate::pair_core::{PairCore, Surroundings, Terms};
 use crate::rules::{RuleKind, RuleLimits};
 use crate::shared::{Shared, WriteBehind};
-use crate::storage::{self, Opened};
+use crate::storage::{self, Opened, Outfit};
 use crate::time;
 use spook_ledger::{GroupCommit, Ledger, LedgerOptions};
 use spook_protocol::error::Code;
 use spook_protocol::estp::feed::Sequencer;
 use spook_protocol::estp::schema::Schema;
-use spook_protocol::estp::{Author, Clock, HalfPair, Operation, Stamp};
+use spook_protocol::estp::{Author, Clock, Operation, Stamp};
 use spook_protocol::etcp::{Ticket, TicketError};
 use spook_protocol::id::{EndpointId, PairId};
 use spook_protocol::limits;
@@ -99,8 +99,9 @@ impl Engine {
             let mut registry = shared.registry();
             let changed = registry.sequencer().last();
             let index = registry.add_pair(id, changed, in_ledger);
+            let half = Outfit { schema: Arc::clone(&schema), rules: shared.rules() }.new_half(me, None);
             let terms = Terms { row, id, name, durability: options.durability, schema };
-            Ok(PairCore::awake(index, terms, HalfPair::new(me, None, storage::hash_seed())))
+            Ok(PairCore::awake(index, terms, half))
         })?;
         let pair = Pair::new(Arc::clone(&self.open), core);
         pair.begin_with(&operation)?;
@@ -164,7 +165,9 @@ impl Engine {
     pub fn register_rule(&self, name: &str, kind: RuleKind, limits: RuleLimits) -> Result<(), Error> {
         let shared = &self.open.shared;
         shared.check()?;
-        shared.rules.register(name, kind, limits)
+        shared.rules.register(name, kind, limits)?;
+        shared.rules_changed();
+        Ok(())
     }
 
     /// The names of all Pairs, sorted.

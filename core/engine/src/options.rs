@@ -103,7 +103,7 @@ pub struct TicketOptions {
 pub struct CollapseOptions {
     /// How long to wait at the most.
     pub timeout: Duration,
-    /// Whether to wait until everything written before is durable on both sides.
+    /// Whether to wait until everything written before is committed.
     pub settled: bool,
 }
 

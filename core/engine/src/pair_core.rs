@@ -2,12 +2,13 @@
 
 use crate::courier::PeerLink;
 use crate::error::Error;
-use crate::observe::{News, Observers, Wakes};
+use crate::observe::{Event, Happening, News, Observers, Wakes};
 use crate::options::Durability;
-use crate::storage;
+use crate::storage::Outfit;
 use spook_ledger::Ledger;
-use spook_protocol::estp::half::{HalfRecord, Horizon};
-use spook_protocol::estp::schema::Schema;
+use spook_protocol::estp::half::{HalfRecord, Horizon, RuleNotice};
+use spook_protocol::estp::rule::CustomRules;
+use spook_protocol::estp::schema::{CollapseMode, Schema};
 use spook_protocol::estp::{Author, HalfPair};
 use spook_protocol::id::PairId;
 use spook_protocol::registry::PairIndex;
@@ -52,6 +53,12 @@ pub(crate) trait Surroundings {
 
     /// How far both sides have got.
     fn horizon(&self, pair: PairIndex) -> Horizon;
+
+    /// The rules of the application.
+    fn rules(&self) -> Arc<dyn CustomRules>;
+
+    /// There is something to store of a Pair for which no number was taken: its commit point has moved on.
+    fn note_committed(&self, pair: &PairCore);
 }
 
 /// What the lock of a Pair guards.
@@ -103,22 +110,47 @@ impl PairCore {
         }
         let changes = half.take_changes();
         let transitions = half.take_transitions();
+        let events = events_of(half);
         if !self.observers.is_watched() {
             half.watch(false);
             return Wakes::default();
         }
-        if changes.is_empty() && transitions.is_empty() {
+        if changes.is_empty() && transitions.is_empty() && events.is_empty() {
             return Wakes::default();
         }
         let state = half.state_id();
-        self.observers.publish(News { changes: &changes, state: Some(state), transitions: &transitions, events: &[] })
+        self.observers.publish(News { changes: &changes, state: Some(state), transitions: &transitions, events: &events })
     }
 
-    /// Draws the conclusions from a horizon, if the half is awake; a half asleep has nothing to tell.
-    pub(crate) fn settle(&self, horizon: Horizon) {
+    fn outfit(&self, surroundings: &impl Surroundings) -> Outfit {
+        Outfit { schema: Arc::clone(&self.schema), rules: surroundings.rules() }
+    }
+
+    /// Draws the conclusions from how far both sides have got; returns whether everything is committed.
+    pub(crate) fn settle_half(&self, half: &mut HalfPair, surroundings: &impl Surroundings) -> bool {
+        let before = half.commit_point();
+        let is_settled = half.settle(surroundings.horizon(self.index));
+        if half.commit_point() != before {
+            surroundings.note_committed(self);
+        }
+        is_settled
+    }
+
+    /// As [`PairCore::settle_half`], if the half is awake; a half asleep has nothing to tell.
+    pub(crate) fn settle(&self, surroundings: &impl Surroundings) {
         let mut state = self.lock();
         if let Replica::Awake(half) = &mut state.replica {
-            half.settle(horizon);
+            self.settle_half(half, surroundings);
+            drop(self.publish(half));
+        }
+    }
+
+    /// A rule was registered: what waits for it is decided, if the half is awake.
+    pub(crate) fn rules_changed(&self, surroundings: &impl Surroundings) {
+        let mut state = self.lock();
+        if let Replica::Awake(half) = &mut state.replica {
+            half.set_rules(surroundings.rules(), self.schema.collapse_mode() == CollapseMode::Eager);
+            self.settle_half(half, surroundings);
             drop(self.publish(half));
         }
     }
@@ -147,13 +179,24 @@ impl PairCore {
     }
 }
 
+/// What happened besides changes and transitions.
+fn events_of(half: &mut HalfPair) -> Vec<Event> {
+    let after_seq = half.seq();
+    let failed = |RuleNotice { path, rule, failure }: RuleNotice| Happening::RuleFailed {
+        path: path.into(),
+        rule: rule.into(),
+        why: failure.to_string().into(),
+    };
+    half.take_rule_notices().into_iter().map(failed).map(|what| Event { after_seq, what }).collect()
+}
+
 impl PairState {
     /// The half, brought back from the ledger if it is asleep.
     pub(crate) fn half(&mut self, core: &PairCore, surroundings: &impl Surroundings) -> Result<&mut HalfPair, Error> {
         if let Replica::Asleep(record, _) = &self.replica {
-            let mut half = storage::load_half(surroundings.ledger(), core.row, core.me, record.clone())?;
-            // What is pending is not stored: it follows from what both sides hold.
-            half.settle(surroundings.horizon(core.index));
+            let mut half = core.outfit(surroundings).load_half(surroundings.ledger(), core.row, core.me, record.clone())?;
+            // What both sides hold by now may not have been stored.
+            core.settle_half(&mut half, surroundings);
             if self.link.is_some() {
                 half.link_up();
             }
@@ -162,6 +205,24 @@ impl PairState {
         match &mut self.replica {
             Replica::Awake(half) => Ok(half),
             Replica::Asleep(..) => Err(Error::bug("a Pair did not wake")),
+        }
+    }
+
+    /// Has `work` done with the half; of one that is asleep, with the cells at and below `path` alone, and what is done to it has no effect.
+    pub(crate) fn look_at<R>(
+        &mut self,
+        core: &PairCore,
+        surroundings: &impl Surroundings,
+        path: &str,
+        work: impl FnOnce(&mut HalfPair) -> R,
+    ) -> Result<R, Error> {
+        match &mut self.replica {
+            Replica::Awake(half) => Ok(work(half)),
+            Replica::Asleep(record, _) => {
+                let mut part = core.outfit(surroundings).load_part(surroundings.ledger(), core.row, core.me, record.clone(), path)?;
+                part.settle(surroundings.horizon(core.index));
+                Ok(work(&mut part))
+            }
         }
     }
 

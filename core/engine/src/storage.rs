@@ -5,14 +5,16 @@ use crate::time;
 use spook_ledger::{Batch, KeyRange, Ledger, LedgerError, Table};
 use spook_protocol::error::Code;
 use spook_protocol::estp::half::HalfRecord;
+use spook_protocol::estp::rule::CustomRules;
+use spook_protocol::estp::schema::{CollapseMode, Schema};
 use spook_protocol::estp::state::StoredCell;
 use spook_protocol::estp::{Author, HalfPair, Stamp};
 use spook_protocol::etcp::{Identity, TicketId, TicketSecret};
 use spook_protocol::id::{EndpointId, PairId};
 use spook_protocol::pointer;
 use spook_protocol::record::{self, EndpointRecord, PairRecord, PeerRecord, TicketRecord};
-use spook_protocol::value::Value;
 use spook_protocol::wire::Malformed;
+use std::sync::Arc;
 
 const IDENTITY: &[u8] = b"identity";
 /// The key of the endpoint's record.
@@ -127,23 +129,57 @@ fn read_cell(key: &[u8], value: &[u8]) -> Result<(String, StoredCell), Error> {
     Ok((path.to_owned(), cell))
 }
 
-/// Brings a half back with all its cells.
-pub(crate) fn load_half(ledger: &Ledger, row: u32, me: Author, record: HalfRecord) -> Result<HalfPair, Error> {
-    restore_half(me, record, scan_cells(ledger, &row.to_be_bytes())?)
+/// What a half needs besides its record and its cells.
+pub(crate) struct Outfit {
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) rules: Arc<dyn CustomRules>,
 }
 
-fn restore_half(me: Author, record: HalfRecord, mut cells: Vec<(String, StoredCell)>) -> Result<HalfPair, Error> {
-    cells.sort_by_key(|(_, cell)| cell.arrival);
-    let mut half = HalfPair::restore(me, record, hash_seed());
-    for (path, cell) in cells {
-        half.restore_cell(&path, cell).map_err(|_| corrupt("a cell's key", Malformed("path")))?;
+impl Outfit {
+    /// A half that begins.
+    pub(crate) fn new_half(self, me: Author, peer: Option<EndpointId>) -> HalfPair {
+        self.restore(me, HalfRecord::new(peer))
     }
-    Ok(half)
-}
 
-/// Keys of a hash table that nobody outside can foresee.
-pub(crate) fn hash_seed() -> u64 {
-    u64::from(time::random_u32())
+    fn restore(self, me: Author, record: HalfRecord) -> HalfPair {
+        // The seed spreads keys over a hash table in a way that nobody outside can foresee.
+        let mut half = HalfPair::restore(me, record, u64::from(time::random_u32()));
+        let is_eager = self.schema.collapse_mode() == CollapseMode::Eager;
+        half.set_schema(self.schema);
+        half.set_rules(self.rules, is_eager);
+        half
+    }
+
+    /// Brings a half back with all its cells.
+    pub(crate) fn load_half(self, ledger: &Ledger, row: u32, me: Author, record: HalfRecord) -> Result<HalfPair, Error> {
+        self.restore_with(me, record, scan_cells(ledger, &row.to_be_bytes())?)
+    }
+
+    /// Brings a half back with the cells at and below a path alone: that is enough to read there.
+    pub(crate) fn load_part(self, ledger: &Ledger, row: u32, me: Author, record: HalfRecord, path: &str) -> Result<HalfPair, Error> {
+        let mut canonical = String::with_capacity(path.len());
+        for key in pointer::keys(path)? {
+            pointer::push_key(&mut canonical, &key?);
+        }
+        let mut key = Vec::new();
+        cell_key(&mut key, row, &canonical);
+        let mut cells = Vec::new();
+        if let Some(value) = ledger.get(Table::Cells, &key)? {
+            cells.push(read_cell(&key, &value)?);
+        }
+        key.push(b'/');
+        cells.extend(scan_cells(ledger, &key)?);
+        self.restore_with(me, record, cells)
+    }
+
+    fn restore_with(self, me: Author, record: HalfRecord, mut cells: Vec<(String, StoredCell)>) -> Result<HalfPair, Error> {
+        cells.sort_by_key(|(_, cell)| cell.arrival);
+        let mut half = self.restore(me, record);
+        for (path, cell) in cells {
+            half.restore_cell(&path, cell).map_err(|_| corrupt("a cell's key", Malformed("path")))?;
+        }
+        Ok(half)
+    }
 }
 
 fn scan_cells(ledger: &Ledger, prefix: &[u8]) -> Result<Vec<(String, StoredCell)>, Error> {
@@ -157,24 +193,6 @@ fn scan_cells(ledger: &Ledger, prefix: &[u8]) -> Result<Vec<(String, StoredCell)
         failed.is_none()
     })?;
     failed.map_or(Ok(cells), Err)
-}
-
-/// Reads a path of a Pair that is asleep, touching only the cells at and below it.
-pub(crate) fn read_asleep(ledger: &Ledger, row: u32, me: Author, record: HalfRecord, path: &str) -> Result<Option<Value>, Error> {
-    let mut canonical = String::with_capacity(path.len());
-    for key in pointer::keys(path)? {
-        pointer::push_key(&mut canonical, &key?);
-    }
-    let mut key = Vec::new();
-    cell_key(&mut key, row, &canonical);
-    let mut cells = Vec::new();
-    if let Some(value) = ledger.get(Table::Cells, &key)? {
-        cells.push(read_cell(&key, &value)?);
-    }
-    key.push(b'/');
-    cells.extend(scan_cells(ledger, &key)?);
-    let half = restore_half(me, record, cells)?;
-    Ok(half.read(&canonical)?)
 }
 
 /// Puts a ticket's record and, when it is new, its secret.

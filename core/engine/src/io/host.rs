@@ -4,9 +4,9 @@ use crate::courier::PeerLink;
 use crate::io::live::LinkHandle;
 use crate::observe::Wakes;
 use crate::options::Durability;
-use crate::pair_core::{PairCore, Terms};
+use crate::pair_core::{PairCore, Surroundings, Terms};
 use crate::shared::Shared;
-use crate::{error::Error, storage};
+use crate::{error::Error, storage::Outfit};
 use spook_protocol::error::Code;
 use spook_protocol::estp::delta::Delta;
 use spook_protocol::estp::half::Violation;
@@ -101,7 +101,8 @@ impl EngineHost<'_> {
             if !registry.share(pair, Share { peer: self.peer, slot: offer.slot }, changed) {
                 return Err(Error::new(Code::Protocol, "the peer offers a Pair in a slot that is taken"));
             }
-            let half = HalfPair::new(me, Some(peer), storage::hash_seed());
+            let outfit = Outfit { schema: Arc::clone(&schema), rules: shared.rules() };
+            let half = outfit.new_half(me, Some(peer));
             let terms = Terms { row, id: offer.pair, name, durability: Durability::Batched, schema };
             Ok(PairCore::awake(pair, terms, half))
         })?;
@@ -141,8 +142,7 @@ impl Host for EngineHost<'_> {
             let mut state = core.lock();
             let half = state.half(&core, self.shared).ok()?;
             let applied = decode(half).and_then(|delta| Ok(half.apply(&delta, |latest| self.shared.arrive(core.index, latest))?));
-            let horizon = self.shared.registry().horizon(core.index);
-            half.settle(horizon);
+            core.settle_half(half, self.shared);
             (applied, core.publish(half))
         };
         self.wakes.join(wakes);

@@ -4,22 +4,26 @@ use super::Pair;
 use crate::courier::PeerLink;
 use crate::error::Error;
 use crate::options::CollapseOptions;
-use spook_protocol::estp::HalfPair;
-use spook_protocol::estp::half::{Horizon, StateId};
+use spook_protocol::estp::half::{Resolved, StateId};
+use spook_protocol::estp::{Digest, HalfPair};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What a collapse found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Collapse {
-    /// The state: how many settled states this half has been through, and the digest, equal on every half that holds the same.
+    /// The state: how many committed states this half has been through, and the digest, equal on every half that holds the same.
     pub state: StateId,
-    /// Whether everything is durable on both sides.
+    /// Whether everything is committed: final on both sides.
     pub settled: bool,
+    /// The conflicts that came to an end since the last collapse here, at most the last 1,024.
+    pub resolved: Vec<Resolved>,
+    /// The QStateVector: the digest of each register that the schema names, all as of the same moment.
+    pub registers: Vec<(String, Digest)>,
 }
 
 impl Pair {
-    /// Collapses the Pair: says what its state is, and waits, if asked to, until everything is durable on both sides.
+    /// Collapses the Pair: says what its state is, and waits, if asked to, until everything is committed.
     ///
     /// Never takes longer than the timeout; what is not settled by then goes on settling.
     ///
@@ -31,27 +35,25 @@ impl Pair {
         let deadline = Instant::now().checked_add(options.timeout);
         self.with_half(|half| half.collapse_begun())?;
         let settled = self.await_settled(&options, deadline);
-        let mut state = self.core.lock();
-        let half = state.half(&self.core, &**shared)?;
+        let mut locked = self.core.lock();
+        let half = locked.half(&self.core, &**shared)?;
         half.collapse_done();
-        let horizon = shared.registry().horizon(self.core.index);
-        let is_settled = half.settle(horizon);
-        let collapse = Collapse { state: half.state_id(), settled: is_settled };
+        let is_settled = self.core.settle_half(half, &**shared);
+        let (state, resolved, registers) = (half.state_id(), half.take_resolved(), half.register_digests());
         drop(self.core.publish(half));
-        settled.map(|()| collapse)
+        settled.map(|()| Collapse { state, settled: is_settled, resolved, registers })
     }
 
     fn await_settled(&self, options: &CollapseOptions, deadline: Option<Instant>) -> Result<(), Error> {
-        let is_settled = |half: &mut HalfPair, horizon| half.settle(horizon).then_some(());
-        self.wait_until(deadline, |half, horizon| if options.settled { is_settled(half, horizon) } else { Some(()) }).map(drop)
+        self.wait_until(deadline, |_, is_settled| (is_settled || !options.settled).then_some(())).map(drop)
     }
 
     /// Waits until `look` finds in the half what it looks for; `None` at the deadline. It looks at once, and whenever the half has changed or more is
-    /// known of either side.
+    /// known of either side; it is told, too, whether everything is committed.
     pub(super) fn wait_until<T>(
         &self,
         deadline: Option<Instant>,
-        mut look: impl FnMut(&mut HalfPair, Horizon) -> Option<T>,
+        mut look: impl FnMut(&mut HalfPair, bool) -> Option<T>,
     ) -> Result<Option<T>, Error> {
         let shared = &self.open.shared;
         let _waiting = shared.waiters.enter(self.core.index);
@@ -59,9 +61,9 @@ impl Pair {
         let mut state = self.core.lock();
         loop {
             shared.check()?;
-            let horizon = shared.registry().horizon(self.core.index);
             let half = state.half(&self.core, &**shared)?;
-            let found = look(half, horizon);
+            let is_settled = self.core.settle_half(half, &**shared);
+            let found = look(half, is_settled);
             drop(self.core.tell_observers(half));
             let left = deadline.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
             if found.is_some() || left.is_zero() {

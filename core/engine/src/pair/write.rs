@@ -42,8 +42,7 @@ impl Pair {
             let half = state.half(&self.core, &**shared)?;
             let written = half.write(operations, || shared.issue(self.core.index))?;
             if half.peer().is_none() && shared.is_in_memory() {
-                let horizon = shared.registry().horizon(self.core.index);
-                half.settle(horizon);
+                self.core.settle_half(half, &**shared);
             }
             let wakes = self.core.publish(half);
             (Candidate { dot: written.dot, stamp: written.stamp, cells: written.cells }, state.link.clone(), wakes)

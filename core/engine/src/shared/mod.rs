@@ -11,7 +11,7 @@ use crate::courier::Courier;
 use crate::error::Error;
 use crate::forming::Forming;
 use crate::observe::Dispatcher;
-use crate::options::EngineOptions;
+use crate::options::{Durability, EngineOptions};
 use crate::pair_core::{PairCore, Surroundings};
 use crate::rules::{self, Rules};
 use crate::time::Time;
@@ -19,13 +19,14 @@ use spook_ledger::{Batch, GroupCommit, Ledger, LedgerError};
 use spook_protocol::error::Code;
 use spook_protocol::estp::feed::Issue;
 use spook_protocol::estp::half::Horizon;
+use spook_protocol::estp::rule::CustomRules;
 use spook_protocol::estp::{Author, Stamp};
 use spook_protocol::etcp::Identity;
 use spook_protocol::id::EndpointId;
 use spook_protocol::limits;
 use spook_protocol::record::PeerRecord;
 use spook_protocol::registry::{PairIndex, Registry};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) traffic: Counters,
     pub(crate) waiters: Waiters,
     pub(crate) rules: Arc<Rules>,
+    /// Pairs whose commit point moved on since the ledger last had it. That goes with the next batch, whatever calls for one.
+    committed: Mutex<BTreeSet<PairIndex>>,
     commit: OnceLock<GroupCommit<WriteBehind>>,
     registry: Mutex<Registry>,
     pairs: RwLock<Pairs>,
@@ -98,6 +101,16 @@ impl Surroundings for Shared {
     fn horizon(&self, pair: PairIndex) -> Horizon {
         self.registry().horizon(pair)
     }
+
+    fn rules(&self) -> Arc<dyn CustomRules> {
+        Arc::clone(&self.rules) as Arc<dyn CustomRules>
+    }
+
+    fn note_committed(&self, pair: &PairCore) {
+        if pair.durability != Durability::Memory && !self.is_in_memory() {
+            self.committed.lock().unwrap_or_else(PoisonError::into_inner).insert(pair.index);
+        }
+    }
 }
 
 impl Shared {
@@ -114,6 +127,7 @@ impl Shared {
             traffic: Counters::default(),
             waiters: Waiters::default(),
             rules: Arc::default(),
+            committed: Mutex::default(),
             commit: OnceLock::new(),
             registry: Mutex::new(registry),
             pairs: RwLock::default(),
@@ -335,11 +349,22 @@ impl Shared {
     pub(crate) fn settle(&self, pairs: &[PairIndex]) {
         let awaited = self.waiters.pairs();
         for &pair in pairs.iter().chain(awaited.iter().filter(|pair| !pairs.contains(pair))) {
-            let horizon = self.registry().horizon(pair);
             if let Some(core) = self.pair(pair) {
-                core.settle(horizon);
+                core.settle(self);
             }
         }
+    }
+
+    /// The Pairs of which there is something to store besides those of a cut, and none of those.
+    pub(crate) fn take_committed(&self, cut: &[PairIndex]) -> Vec<PairIndex> {
+        let committed = std::mem::take(&mut *self.committed.lock().unwrap_or_else(PoisonError::into_inner));
+        committed.into_iter().filter(|pair| !cut.contains(pair)).collect()
+    }
+
+    /// A rule was registered: what waits for it in Pairs that are awake is decided.
+    pub(crate) fn rules_changed(&self) {
+        let pairs: Vec<Arc<PairCore>> = self.pairs().list.clone();
+        pairs.iter().for_each(|pair| pair.rules_changed(self));
     }
 
     /// Records of the peers of which there is something new, as of a cut of the ledger at `number`.

@@ -35,7 +35,8 @@ impl Source for WriteBehind {
         let peers = shared.dirty_peers(&registry, cut.number);
         drop(registry);
         let mut buffers = Buffers::default();
-        for pair in cut.pairs {
+        let committed = shared.take_committed(&cut.pairs);
+        for pair in cut.pairs.into_iter().chain(committed) {
             if let Some(core) = shared.pair(pair) {
                 put_pair(batch, &mut buffers, &shared, &core, after);
             }
