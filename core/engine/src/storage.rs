@@ -178,6 +178,7 @@ impl Outfit {
         for (path, cell) in cells {
             half.restore_cell(&path, cell).map_err(|_| corrupt("a cell's key", Malformed("path")))?;
         }
+        half.restored();
         Ok(half)
     }
 }

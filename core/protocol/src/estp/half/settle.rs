@@ -84,6 +84,14 @@ impl HalfPair {
         self.commit.own.note(Sample { number, arrival: number, epoch: Some(epoch), low: place, high: place });
     }
 
+    /// All cells are back from the ledger. Their records may be older than the commit point that was stored with the half: they catch up with it.
+    pub fn restored(&mut self) {
+        if let Some(point) = self.commit.point() {
+            self.commit_cells(Advance { point, arrival: u64::MAX });
+            self.resolved.clear();
+        }
+    }
+
     fn commit_cells(&mut self, advance: Advance) {
         let mut prunable = Vec::new();
         let mut next = self.state.next_waiting(None);
