@@ -26,7 +26,10 @@ fn a_fork_shows_as_a_conflict_until_both_sides_have_met() {
     settle([&here.pair, &there.pair]);
     for side in [&here, &there] {
         assert_eq!(side.read("/title"), r#""from phone""#, "the later one");
-        if side.pair.read_committed("").unwrap() != side.pair.read_tentative("").unwrap() { side.pair.conflicts("").unwrap(); panic!("x"); }
+        if side.pair.read_committed("").unwrap() != side.pair.read_tentative("").unwrap() {
+            side.pair.conflicts("").unwrap();
+            panic!("x");
+        }
         assert!(side.pair.conflicts("").unwrap().is_empty());
     }
 }
@@ -54,7 +57,9 @@ fn a_conflict_that_is_not_committed_lists_its_candidates_and_a_collapse_tells_wh
     }
     assert_eq!((here.read(""), there.read("")), (r#"{"best": 7, "other": 2}"#.to_owned(), r#"{"best": 7, "other": 2}"#.to_owned()));
     assert_eq!(resolved.len(), 2, "once at each side: {resolved:?}");
-    assert!(resolved.iter().all(|resolved| resolved.path == "/best" && resolved.candidates == 2 && resolved.value == Some(Value::from(7i64))));
+    assert!(
+        resolved.iter().all(|resolved| resolved.path == "/best" && resolved.candidates == 2 && resolved.value == Some(Value::from(7i64)))
+    );
 }
 
 #[test]
