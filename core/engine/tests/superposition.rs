@@ -41,8 +41,8 @@ fn a_conflict_that_is_not_committed_lists_its_candidates_and_a_collapse_tells_wh
     let (here, there) = couple.fork(
         here,
         there,
-        |pair| drop(pair.write_state("/best", 7i64).unwrap()),
-        |pair| drop(pair.write_all(&[Operation::set("/best", 5i64), Operation::set("/other", 2i64)]).unwrap()),
+        |pair| _ = pair.write_state("/best", 7i64).unwrap(),
+        |pair| _ = pair.write_all(&[Operation::set("/best", 5i64), Operation::set("/other", 2i64)]).unwrap(),
     );
     // How much of the meeting is over by now is not known; the outcome is.
     let mut resolved = Vec::new();

@@ -86,11 +86,9 @@ impl Line {
         self.samples.iter().filter(is_below).map(|sample| sample.high).max()
     }
 
-    /// Drops what is committed; returns the largest arrival number among it.
-    fn drop_up_to(&mut self, point: Place) -> u64 {
-        let committed = self.samples.iter().filter(|sample| sample.high <= point).map(|sample| sample.arrival).max();
+    /// Drops what is committed.
+    fn drop_up_to(&mut self, point: Place) {
         self.samples.retain(|sample| sample.high > point);
-        committed.unwrap_or_default()
     }
 }
 
@@ -102,15 +100,6 @@ pub struct Commit {
     /// Candidates of the peer.
     pub theirs: Line,
     point: Option<Place>,
-}
-
-/// The commit point moved on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Advance {
-    /// Everything up to here is committed.
-    pub point: Place,
-    /// No cell that arrived after this number was committed by it.
-    pub arrival: u64,
 }
 
 impl Commit {
@@ -134,8 +123,8 @@ impl Commit {
         self.own.is_empty() && self.theirs.is_empty()
     }
 
-    /// Moves the commit point on as far as what counts allows.
-    pub fn advance(&mut self, own_counts: impl Fn(&Sample) -> bool, theirs_count: impl Fn(&Sample) -> bool) -> Option<Advance> {
+    /// Moves the commit point on as far as what counts allows; `None` if it stays where it is.
+    pub fn advance(&mut self, own_counts: impl Fn(&Sample) -> bool, theirs_count: impl Fn(&Sample) -> bool) -> Option<Place> {
         if self.is_clean() {
             return None;
         }
@@ -149,9 +138,10 @@ impl Commit {
             return None;
         }
         // What came back after a loss may lie below the point already.
-        let arrival = self.own.drop_up_to(point).max(self.theirs.drop_up_to(point));
+        self.own.drop_up_to(point);
+        self.theirs.drop_up_to(point);
         self.point = Some(point);
-        Some(Advance { point, arrival })
+        Some(point)
     }
 }
 
@@ -177,11 +167,10 @@ mod tests {
         commit.own.note(sample(1, 5));
         commit.theirs.note(sample(2, 3));
         commit.theirs.note(sample(2, 7));
-        assert_eq!(commit.advance(|_| false, |_| true).map(|advance| advance.point), Some(place(2, 3)));
+        assert_eq!(commit.advance(|_| false, |_| true), Some(place(2, 3)));
         assert_eq!(commit.advance(|_| false, |_| true), None);
         assert!(!commit.includes(place(1, 5)));
-        let all = commit.advance(|_| true, |_| true).unwrap();
-        assert_eq!(all, Advance { point: place(2, 7), arrival: 7 });
+        assert_eq!(commit.advance(|_| true, |_| true), Some(place(2, 7)));
         assert!(commit.is_clean());
     }
 

@@ -3,7 +3,7 @@
 use super::HalfPair;
 use super::conflict::Resolved;
 use super::superpose::Which;
-use crate::estp::commit::{Advance, Sample};
+use crate::estp::commit::Sample;
 use crate::estp::dot::{Author, Lost};
 use crate::estp::lifecycle::{Event, PendingFact};
 use crate::estp::place::Place;
@@ -52,9 +52,9 @@ impl HalfPair {
     /// Returns whether everything is committed now.
     pub fn settle(&mut self, horizon: Horizon) -> bool {
         let horizon = if self.peer.is_some() { horizon } else { Horizon { placed: u64::MAX, ..horizon } };
-        if let Some(advance) = self.commit.advance(|sample| horizon.own_count(sample), |sample| horizon.theirs_count(sample)) {
-            self.commit_cells(advance);
-            self.forget_names(advance.point);
+        if let Some(point) = self.commit.advance(|sample| horizon.own_count(sample), |sample| horizon.theirs_count(sample)) {
+            self.commit_cells(point);
+            self.forget_names(point);
             self.settled_count += 1;
         }
         let pending = self.lifecycle.pending;
@@ -87,20 +87,18 @@ impl HalfPair {
     /// All cells are back from the ledger. Their records may be older than the commit point that was stored with the half: they catch up with it.
     pub fn restored(&mut self) {
         if let Some(point) = self.commit.point() {
-            self.commit_cells(Advance { point, arrival: u64::MAX });
+            self.commit_cells(point);
             self.resolved.clear();
         }
     }
 
-    fn commit_cells(&mut self, advance: Advance) {
+    /// Looks at all cells that wait: one that has changed lately may hold candidates, too, that have waited for long.
+    fn commit_cells(&mut self, point: Place) {
         let mut prunable = Vec::new();
         let mut next = self.state.next_waiting(None);
         while let Some(cell) = next {
-            if self.state.arrival(cell) > advance.arrival {
-                break;
-            }
             next = self.state.next_waiting(Some(cell));
-            if self.commit_cell(cell, advance.point) {
+            if self.commit_cell(cell, point) {
                 prunable.push(cell);
             }
         }
@@ -112,14 +110,18 @@ impl HalfPair {
     fn commit_cell(&mut self, cell: CellIndex, point: Place) -> bool {
         let HalfPair { state, vector, .. } = self;
         let layer = state.open_layer(cell);
-        for survivor in &mut layer.survivors {
+        let (mut is_whole, mut is_news) = (true, false);
+        for survivor in layer.survivors.iter_mut().filter(|survivor| !survivor.committed) {
             let version = &survivor.version;
             let place = Place { stamp: version.stamp, author: vector.author(version.author), number: version.number };
-            survivor.committed |= place <= point;
+            survivor.committed = place <= point;
+            is_whole &= survivor.committed;
+            is_news |= survivor.committed;
         }
-        let is_whole = layer.survivors.iter().all(|survivor| survivor.committed);
         if !is_whole {
-            self.drop_overwritten(cell);
+            if is_news {
+                self.drop_overwritten(cell);
+            }
             return false;
         }
         if layer.stale {
