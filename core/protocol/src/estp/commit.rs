@@ -133,10 +133,7 @@ impl Commit {
             (own, theirs) => own.or(theirs),
         };
         let highest = self.own.highest_below(bound, &own_counts).max(self.theirs.highest_below(bound, &theirs_count));
-        let point = highest.max(self.point)?;
-        if highest.is_none() {
-            return None;
-        }
+        let point = Some(highest?).max(self.point)?;
         // What came back after a loss may lie below the point already.
         self.own.drop_up_to(point);
         self.theirs.drop_up_to(point);

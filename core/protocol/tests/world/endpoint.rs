@@ -281,6 +281,7 @@ fn restore(image: &Image, me: EndpointId) -> Running {
         for (path, cell) in image.read_cells(pair.index) {
             half.restore_cell(&path, cell).unwrap();
         }
+        half.restored();
         by_change.push((pair.changed, index, peer.zip(pair.slot)));
         halves.push(half);
     }

@@ -58,10 +58,10 @@ impl HalfPair {
             self.settled_count += 1;
         }
         let pending = self.lifecycle.pending;
-        if pending.local() != !self.commit.own.is_empty() {
+        if pending.local() == self.commit.own.is_empty() {
             self.on(if pending.local() { Event::LocalSettled } else { Event::LocalCandidate });
         }
-        if pending.remote() != !self.commit.theirs.is_empty() {
+        if pending.remote() == self.commit.theirs.is_empty() {
             self.on(if pending.remote() { Event::RemoteSettled } else { Event::RemoteCandidate });
         }
         self.lifecycle.pending == PendingFact::Clean
