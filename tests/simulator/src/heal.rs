@@ -1,0 +1,79 @@
+//! The end of every run: the faults stop, and everything has to come to rest, the same on both sides.
+
+use crate::event::NAMES;
+use crate::world::{Way, World};
+use spook_protocol::estp::lifecycle::PendingFact;
+
+/// By then everything has come to rest, µs after the faults have stopped.
+const PATIENCE: u64 = 300_000_000;
+
+impl World {
+    /// The faults stop. Everything comes to rest, and both sides hold the same.
+    ///
+    /// # Panics
+    /// If they do not.
+    pub fn heal(&mut self) {
+        self.ways = [Way::default(), Way::default()];
+        self.set_clocks_right();
+        for who in [0, 1] {
+            let machine = &mut self.machines[who];
+            machine.disk.limit(None);
+            machine.disk.heal();
+            (machine.fuse, machine.commit_fuse, machine.suspended_until) = (None, None, 0);
+            if machine.engine.as_ref().is_some_and(|engine| engine.failed) {
+                self.power_loss(who, crate::disk::Fate::Lost);
+            }
+            self.start(who);
+            assert!(self.machines[who].engine.is_some(), "{} does not start on a disk that works", NAMES[who]);
+        }
+        let until = self.now + PATIENCE;
+        while let Some(obstacle) = self.unrest() {
+            assert!(self.now < until, "no progress: {obstacle}");
+            self.run_until(self.now + 200_000);
+        }
+        self.check_agreement();
+    }
+
+    /// Why the world is not at rest.
+    fn unrest(&self) -> Option<String> {
+        for who in [0, 1] {
+            let name = NAMES[who];
+            let Some(engine) = &self.machines[who].engine else { return Some(format!("{name} does not run")) };
+            if engine.link.is_none() && !self.truth.pairs.is_empty() {
+                return Some(format!("{name} has no link"));
+            }
+            for (at, pair) in self.truth.pairs.iter().enumerate().filter(|(_, pair)| !pair.orphaned) {
+                let Some(core) = engine.cores.iter().find(|core| core.id == pair.id) else {
+                    return Some(format!("{name} has no Pair {at}"));
+                };
+                if core.half.peer().is_none() || core.half.lifecycle().pending != PendingFact::Clean {
+                    return Some(format!("Pair {at} of {name} does not settle: {:?}", core.half.lifecycle()));
+                }
+                if pair.halves[who].known.iter().any(|id| !pair.halves[1 - who].known.contains(id)) && !self.is_same(at) {
+                    return Some(format!("Pair {at} of {name} has what the other lacks"));
+                }
+            }
+        }
+        None
+    }
+
+    fn is_same(&self, at: usize) -> bool {
+        let pair = &self.truth.pairs[at];
+        let [one, other] = [0, 1].map(|who| pair.model.show(&pair.halves[who].known));
+        one == other
+    }
+
+    /// Both halves hold the same.
+    fn check_agreement(&mut self) {
+        for (at, pair) in self.truth.pairs.iter().enumerate().filter(|(_, pair)| !pair.orphaned) {
+            let mut found = Vec::new();
+            for machine in &mut self.machines {
+                let core = machine.engine.as_mut().and_then(|engine| engine.cores.iter_mut().find(|core| core.id == pair.id));
+                let Some(core) = core else { continue };
+                found.push((core.half.read("").expect("the root is a path"), core.half.state_id().digest));
+            }
+            assert!(found[0].0 == found[1].0, "the halves of Pair {at} differ: {:?} and {:?}", found[0].0, found[1].0);
+            assert!(found[0].1 == found[1].1, "the digests of Pair {at} differ: {} and {}", found[0].1, found[1].1);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The program behind `cargo xtask sim`.
+
+use spook_simulator::draw::draw;
+use spook_simulator::run::{Failure, run};
+use spook_simulator::scenario::Scenario;
+use spook_simulator::shrink::shrink;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+const USAGE: &str = "spook-sim [--seed N] [--runs N] [--minutes N] [--replay FILE] [--trace]";
+
+/// What was asked for.
+#[derive(Default)]
+struct Wish {
+    seed: u64,
+    runs: Option<u64>,
+    minutes: Option<u64>,
+    replay: Option<PathBuf>,
+    trace: bool,
+}
+
+fn main() -> ExitCode {
+    let wish = match read(std::env::args().skip(1)) {
+        Ok(wish) => wish,
+        Err(message) => {
+            eprintln!("{message}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    let outcome = match &wish.replay {
+        Some(file) => replay(file, wish.trace),
+        None => search(&wish),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn read(mut words: impl Iterator<Item = String>) -> Result<Wish, String> {
+    let mut wish = Wish::default();
+    while let Some(word) = words.next() {
+        let mut number = || {
+            let text = words.next().ok_or_else(|| format!("{word} wants a number"))?;
+            text.parse::<u64>().map_err(|_| format!("{text:?} is no number"))
+        };
+        match word.as_str() {
+            "--seed" => wish.seed = number()?,
+            "--runs" => wish.runs = Some(number()?),
+            "--minutes" => wish.minutes = Some(number()?),
+            "--replay" => wish.replay = Some(words.next().ok_or("--replay wants a file")?.into()),
+            "--trace" => wish.trace = true,
+            _ => return Err(format!("{word:?} is not understood")),
+        }
+    }
+    Ok(wish)
+}
+
+fn replay(file: &PathBuf, trace: bool) -> Result<bool, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let scenario = Scenario::read(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+    match run(&scenario, trace) {
+        Ok(lines) => {
+            lines.iter().for_each(|line| println!("{line}"));
+            println!("ok: {}", scenario.title);
+            Ok(true)
+        }
+        Err(failure) => {
+            failure.trace.iter().for_each(|line| println!("{line}"));
+            println!("FAILED at event {}: {}", failure.at, failure.message);
+            Ok(false)
+        }
+    }
+}
+
+/// Runs one seed after the other until one fails, or the time or the number is up.
+fn search(wish: &Wish) -> Result<bool, String> {
+    let (begin, limit) = (Instant::now(), wish.minutes.map(|minutes| Duration::from_secs(minutes * 60)));
+    let runs = wish.runs.unwrap_or(if wish.minutes.is_some() { u64::MAX } else { 1 });
+    let mut told = Instant::now();
+    for count in 0..runs {
+        if limit.is_some_and(|limit| begin.elapsed() > limit) {
+            println!("ok: {count} runs from seed {} in {:.1} s", wish.seed, begin.elapsed().as_secs_f64());
+            return Ok(true);
+        }
+        let seed = wish.seed + count;
+        let scenario = draw(seed);
+        if let Err(failure) = run(&scenario, false) {
+            println!("seed {seed} FAILED at event {} of {}: {}", failure.at, scenario.events.len(), failure.message);
+            return keep(seed, &scenario, &failure, wish.trace).map(|()| false);
+        }
+        if told.elapsed() > Duration::from_secs(1) && std::io::stderr().is_terminal() {
+            eprint!("\r{count} runs in {:.0} s", begin.elapsed().as_secs_f64());
+            told = Instant::now();
+        }
+    }
+    println!("ok: {runs} runs from seed {} in {:.1} s", wish.seed, begin.elapsed().as_secs_f64());
+    Ok(true)
+}
+
+/// Makes what fails short, and writes it down.
+fn keep(seed: u64, scenario: &Scenario, failure: &Failure, trace: bool) -> Result<(), String> {
+    let mut told = Instant::now();
+    let mut short = shrink(scenario, &failure.kind(), |tries, events| {
+        if told.elapsed() > Duration::from_secs(1) {
+            eprint!("\rshrinking: {tries} tries, {events} events ");
+            let _ = std::io::stderr().flush();
+            told = Instant::now();
+        }
+    });
+    let words = run(&short, trace);
+    if let Err(failure) = &words {
+        failure.trace.iter().for_each(|line| println!("{line}"));
+        short.title = format!("seed {seed}: {}", failure.message.replace('\n', " "));
+    }
+    let file = format!("seed-{seed}.scn");
+    std::fs::write(&file, short.to_string()).map_err(|error| format!("{file}: {error}"))?;
+    println!("\n{short}\nwritten to {file}; `cargo xtask sim --replay {file}` plays it again");
+    Ok(())
+}
