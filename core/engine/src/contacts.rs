@@ -6,6 +6,9 @@ use spook_protocol::record::PeerRecord;
 use spook_protocol::registry::{PeerIndex, Registry};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// How far ahead of the own clock the timestamp of a hello is remembered.
+const HELLO_AHEAD_MS: u64 = 60_000;
+
 /// One peer.
 #[derive(Clone, Debug)]
 pub(crate) struct Contact {
@@ -36,10 +39,11 @@ impl Contacts {
         self.dirty.insert(peer);
     }
 
-    /// A hello of the peer was accepted.
-    pub(crate) fn heard(&mut self, peer: PeerIndex, timestamp: u64) {
+    /// A hello of the peer was accepted. One whose clock was far ahead keeps the peer away for a minute, not until that time has come, should it have
+    /// forgotten what it said: such a hello can be sent again by somebody, who then fails to prove it.
+    pub(crate) fn heard(&mut self, peer: PeerIndex, timestamp: u64, now_ms: u64) {
         if let Some(contact) = self.known.get_mut(&peer) {
-            contact.heard_hello = contact.heard_hello.max(timestamp);
+            contact.heard_hello = contact.heard_hello.max(timestamp.min(now_ms.saturating_add(HELLO_AHEAD_MS)));
             self.dirty.insert(peer);
         }
     }

@@ -258,12 +258,13 @@ impl Registry {
     /// progress may settle something.
     pub fn begin_link(&mut self, index: PeerIndex, theirs: &Resume) -> Vec<PairIndex> {
         let peer = &mut self.peers[index.0 as usize];
-        let before = peer.progress.held;
+        let mut before = peer.progress.held;
         peer.marks.clear();
         if peer.held.epoch != theirs.epoch {
             peer.held = Held { epoch: theirs.epoch, number: 0 };
             // Another ledger than before, perhaps an old copy: what that one held says nothing about this one.
             peer.progress = Progress::default();
+            before = 0;
             peer.placed = 0;
             peer.placing.clear();
         }

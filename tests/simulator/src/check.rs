@@ -19,6 +19,7 @@ impl World {
         for who in [0, 1] {
             self.check_reads(who);
             self.check_promises(who);
+            self.check_placed(who);
         }
     }
 
@@ -70,6 +71,36 @@ impl World {
                 let is_old = candidate.author.endpoint == engine.me().endpoint && candidate.author != engine.me();
                 let is_settled = is_settled && !is_old;
                 assert!(!is_settled || is_kept, "{} is settled for {} and not durable on both sides", name(), NAMES[who]);
+            }
+        }
+    }
+
+    /// What is placed has its place: nothing that the peer wrote without having seen it can come any more.
+    fn check_placed(&self, who: usize) {
+        let (Some(engine), Some(peer)) = (&self.machines[who].engine, self.peer_of(who)) else { return };
+        let other = 1 - who;
+        if engine.registry.held(peer).epoch != self.machines[other].epoch {
+            return;
+        }
+        let placed = engine.registry.placed(peer);
+        for core in engine.cores.iter().filter(|core| core.half.joined() <= placed) {
+            let Some(at) = self.truth.find(core.id) else { continue };
+            let pair = &self.truth.pairs[at];
+            let [here, there] = [who, other].map(|who| &pair.halves[who].known);
+            // A candidate that lost everywhere it wrote is not sent any more.
+            let is_shown = |known: &Known, id: u32| {
+                pair.model.get(id).cells.keys().any(|path| pair.model.winner(known, path) == Some(id))
+            };
+            let is_placed = |id: &&u32| {
+                let candidate = pair.model.get(**id);
+                candidate.author == engine.me() && candidate.number <= placed && there.contains(*id) && is_shown(here, **id)
+            };
+            let Some(last) = here.iter().rfind(is_placed) else { continue };
+            for id in there.difference(here) {
+                let late = pair.model.get(*id);
+                let is_late = late.author.endpoint != engine.me().endpoint && !late.context.contains(last) && is_shown(there, *id);
+                let number = pair.model.get(*last).number;
+                assert!(!is_late, "{number} of {} in Pair {at} is placed, and {} of its peer's is not here", NAMES[who], late.number);
             }
         }
     }

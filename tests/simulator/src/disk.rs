@@ -56,6 +56,8 @@ struct Inner {
     fuse: Option<u64>,
     /// So many more syncs succeed, and the next one fails.
     failing_sync: Option<u64>,
+    /// A sync has failed: what it should have kept is readable until the process ends.
+    failed: bool,
     capacity: Option<u64>,
     /// Where the tree of the ledger begins: its first page is rewritten in place, too.
     tree: u64,
@@ -108,6 +110,12 @@ impl Disk {
     /// What the next process finds when this one was killed and the machine went on: the system still has what was not synced.
     pub fn after_kill(&self) -> Disk {
         let inner = self.lock();
+        if inner.failed {
+            // The system has dropped the pages that it could not write. (One that kept them readable would show, after a restart of the process
+            // alone, what the disk never got; no program can tell.)
+            let (durable, current) = (inner.durable.clone(), inner.durable.clone());
+            return Disk::of(Inner { durable, current, tree: inner.tree, capacity: inner.capacity, ..Inner::default() });
+        }
         Disk::of(Inner { fuse: None, ..inner.clone() })
     }
 
@@ -223,7 +231,7 @@ impl StorageBackend for Disk {
         match inner.failing_sync {
             Some(0) => {
                 // As Linux does: the pages count as clean and stay readable, and the disk never gets them.
-                inner.failing_sync = None;
+                (inner.failing_sync, inner.failed) = (None, true);
                 inner.pending.clear();
                 return Err(io::Error::other("the disk refused to sync"));
             }

@@ -14,6 +14,7 @@ use spook_protocol::id::PairId;
 use spook_protocol::link::{Held, Lost, Progress};
 use spook_protocol::record::{EndpointRecord, PairRecord, PeerRecord};
 use spook_protocol::registry::{PairIndex, PeerIndex, Registry, Share};
+use spook_protocol::value::Value;
 use std::collections::BTreeMap;
 
 use crate::disk::Disk;
@@ -24,6 +25,8 @@ pub struct Core {
     pub id: PairId,
     /// The number in the keys of its cells.
     pub row: u32,
+    /// Its schema.
+    pub schema: Value,
     /// The half.
     pub half: HalfPair,
 }
@@ -36,6 +39,16 @@ pub struct Contact {
     pub heard_hello: u64,
     /// Timestamp of the last hello sent to it.
     pub sent_hello: u64,
+}
+
+/// How far ahead of the own clock the timestamp of a hello is remembered, ms.
+const HELLO_AHEAD: u64 = 60_000;
+
+impl Contact {
+    /// A hello was accepted.
+    pub fn heard(&mut self, timestamp: u64, wall_ms: u64) {
+        self.heard_hello = self.heard_hello.max(timestamp.min(wall_ms + HELLO_AHEAD));
+    }
 }
 
 /// A batch that was collected and is not durable yet.
@@ -137,12 +150,12 @@ impl Engine {
 
     fn restore(&mut self, me: Author, lost: Lost) -> Result<(), LedgerError> {
         for (id, record) in store::read_peers(&self.ledger)? {
-            let PeerRecord { keys, held, lost: before, progress, heard_hello, sent_hello, .. } = record;
-            self.registry.add_peer(id, held, before.and(lost), progress);
+            let PeerRecord { keys, held, lost: before, progress, placed, heard_hello, sent_hello, .. } = record;
+            self.registry.add_peer(id, held, before.and(lost), progress, placed);
             self.contacts.push(Contact { keys, heard_hello, sent_hello });
         }
         for (id, record) in store::read_pairs(&self.ledger)? {
-            let PairRecord { index: row, changed, slot, half, .. } = record;
+            let PairRecord { index: row, changed, slot, schema, half, .. } = record;
             let peer = half.peer.and_then(|peer| self.registry.find_peer(peer));
             let half = store::load_half(&self.ledger, row, me, half)?;
             let index = self.registry.add_pair_unlisted(id);
@@ -150,7 +163,7 @@ impl Engine {
             if let (Some(peer), Some(slot)) = (peer, slot) {
                 assert!(self.registry.share(index, Share { peer, slot }, changed), "two Pairs share a slot in the ledger");
             }
-            self.cores.push(Core { id, row, half });
+            self.cores.push(Core { id, row, schema, half });
         }
         for ticket in store::read_tickets(&self.ledger)? {
             self.tickets.insert(ticket.secret.id(), ticket);
@@ -171,10 +184,10 @@ impl Engine {
     }
 
     /// Enters a Pair.
-    pub fn add_core(&mut self, pair: PairIndex, id: PairId, half: HalfPair) {
+    pub fn add_core(&mut self, pair: PairIndex, id: PairId, schema: Value, half: HalfPair) {
         assert_eq!(pair.0 as usize, self.cores.len(), "the index of a Pair is not the next one");
         let row = self.cores.iter().map(|core| core.row + 1).max().unwrap_or(0);
-        self.cores.push(Core { id, row, half });
+        self.cores.push(Core { id, row, schema, half });
     }
 
     /// The peer, entered if it is new.
@@ -182,7 +195,7 @@ impl Engine {
         let id = keys.endpoint_id();
         self.registry.find_peer(id).unwrap_or_else(|| {
             self.contacts.push(Contact { keys, heard_hello: 0, sent_hello: 0 });
-            self.registry.add_peer(id, Held::default(), Lost::default(), Progress::default())
+            self.registry.add_peer(id, Held::default(), Lost::default(), Progress::default(), 0)
         })
     }
 
@@ -251,6 +264,7 @@ impl Engine {
                 held: self.registry.held_at(peer, cut.number),
                 lost: self.registry.lost(peer),
                 progress: self.registry.peer_progress(peer),
+                placed: self.registry.placed_at(peer, cut.number),
                 heard_hello,
                 sent_hello,
             };
@@ -280,7 +294,7 @@ impl Engine {
 
     fn collect(&self, batch: &mut Batch, pairs: &[PairIndex], after: u64, truth: &mut Truth) {
         for &pair in pairs {
-            let Core { id, row, half } = &self.cores[pair.0 as usize];
+            let Core { id, row, schema, half } = &self.cores[pair.0 as usize];
             store::put_cells(batch, *row, half, after);
             let slot = self.registry.share_of(pair).map(|share| share.slot);
             let record = PairRecord {
@@ -289,6 +303,7 @@ impl Engine {
                 sync: false,
                 changed: half.last_change(),
                 slot,
+                schema: schema.clone(),
                 half: half.record(),
             };
             store::put_pair(batch, *id, &record);

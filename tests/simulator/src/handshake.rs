@@ -147,8 +147,7 @@ impl World {
         let authorised = authorise(engine, received)?;
         let heard_hello = authorised.hello().timestamp_ms;
         if let Some(peer) = peer {
-            let contact = &mut engine.contacts[peer.0 as usize];
-            contact.heard_hello = contact.heard_hello.max(heard_hello);
+            engine.contacts[peer.0 as usize].heard(heard_hello, wall_ms);
         }
         let theirs = Resume::read(&mut Reader::new(&authorised.hello().body)).ok()?;
         let keys = *authorised.initiator();
@@ -159,7 +158,7 @@ impl World {
         mine.put(&mut body);
         if let Some(peer) = peer {
             let mut host = EngineHost { engine, peer, truth, carried: None, asks, wall_ms, now, applied: 0 };
-            body.extend(directions.first_frames(now, &mut host));
+            body.extend(directions.first_frames(&mut host));
         }
         let welcome = Welcome { version: 1, addresses: vec![], body };
         let (message, channel, _) = authorised.welcome(&welcome, seed).ok()?;
@@ -212,12 +211,12 @@ impl World {
 
     fn bring_up(&mut self, id: u64, who: usize, arrival: Arrival, first_frames: &[u8], farther: &[u8], carried: &Snapshot) {
         let Arrival { mut connection, keys, theirs, heard_hello } = arrival;
+        let wall_ms = self.wall_ms(who);
         let Machine { engine: Some(engine), asks, .. } = &mut self.machines[who] else { return };
         let peer = engine.meet(keys);
         let told_of = engine.registry.begin_link(peer, &theirs);
         engine.settle(&told_of);
-        let contact = &mut engine.contacts[peer.0 as usize];
-        contact.heard_hello = contact.heard_hello.max(heard_hello);
+        engine.contacts[peer.0 as usize].heard(heard_hello, wall_ms);
         engine.linked(peer, None);
         // The side that dialled speaks first: it proves to the other that this is no recording.
         if heard_hello == 0 {

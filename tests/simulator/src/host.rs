@@ -110,9 +110,13 @@ impl Host for EngineHost<'_> {
         self.engine.touch_ledger(self.now);
     }
 
-    fn acknowledged(&mut self, progress: Progress) {
-        let pairs = self.engine.registry.acknowledged(self.peer, progress);
+    fn acknowledged(&mut self, progress: Progress, placed: u64) {
+        let pairs = self.engine.registry.acknowledged(self.peer, progress, placed);
         self.engine.settle(&pairs);
+    }
+
+    fn placed(&mut self) -> u64 {
+        self.engine.registry.placed(self.peer)
     }
 
     fn redeem(&mut self, secret: TicketSecret) -> Result<Offer, Code> {
@@ -125,7 +129,8 @@ impl Host for EngineHost<'_> {
         let pair = issued.record.pair;
         let index = self.engine.registry.find_pair(pair).ok_or(Code::Refused)?;
         let slot = self.share(index, ticket)?;
-        Ok(Offer { slot, pair, name: "PLAIN pair".to_owned(), ticket })
+        let schema = self.engine.core(index).schema.clone();
+        Ok(Offer { slot, pair, name: "PLAIN pair".to_owned(), ticket, schema })
     }
 
     fn offered(&mut self, offer: Offer) -> Result<(), Code> {
@@ -148,7 +153,7 @@ impl Host for EngineHost<'_> {
         registry.arrive(pair, Stamp::ZERO);
         let mut half = HalfPair::new(me, Some(peer), 0);
         half.link_up();
-        self.engine.add_core(pair, offer.pair, half);
+        self.engine.add_core(pair, offer.pair, offer.schema, half);
         self.engine.touch_ledger(self.now);
         Ok(())
     }

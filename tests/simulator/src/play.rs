@@ -98,7 +98,7 @@ impl World {
         let id = PairId::generate(seed);
         let last = engine.registry.sequencer().last();
         let index = engine.registry.add_pair(id, last, true);
-        engine.add_core(index, id, HalfPair::new(engine.me(), None, 0));
+        engine.add_core(index, id, Value::empty_object(), HalfPair::new(engine.me(), None, 0));
         truth.begin(id);
         let pair = truth.pairs.len() - 1;
         let empty = [Act::Set(String::new(), Value::empty_object())];

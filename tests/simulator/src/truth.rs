@@ -70,8 +70,11 @@ impl Truth {
     pub fn wrote(&mut self, pair: usize, who: usize, written: &Written, cells: Cells) -> Id {
         let PairTruth { model, halves, .. } = &mut self.pairs[pair];
         let Written { dot, stamp, .. } = *written;
+        // What was lost before it left its author, above the ceilings, is as if it had never been.
+        let is_alive = |id: &Id| halves.iter().any(|half| half.known.contains(id) || half.promised.contains(id));
+        let alive: BTreeSet<Id> = model.all().map(|(id, _)| id).filter(is_alive).collect();
         let known = &mut halves[who].known;
-        for (id, other) in model.all() {
+        for (id, other) in model.all().filter(|(id, _)| alive.contains(id)) {
             assert!(other.author != dot.author || other.number != dot.number, "the dot {dot} was given twice");
             assert!(!known.contains(&id) || other.stamp < stamp, "{dot} is stamped {stamp}, not above {} which it follows", other.stamp);
         }

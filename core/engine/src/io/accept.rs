@@ -99,7 +99,7 @@ fn answer(shared: &Shared, received: ReceivedHello, stream: &Stream) -> Option<P
     let peer = shared.registry().find_peer(received.endpoint_id());
     let (authorised, verdict) = authorise(shared, received, peer)?;
     if let Some(peer) = peer {
-        shared.contacts().heard(peer, authorised.hello().timestamp_ms);
+        shared.contacts().heard(peer, authorised.hello().timestamp_ms, shared.time.now_ms());
         shared.notify_ledger();
     }
     let Ok(version) = verdict.and(common.ok_or(Refusal::Version)) else {
@@ -147,7 +147,7 @@ fn welcome(shared: &Shared, authorised: Authorised, peer: Option<PeerIndex>, ver
     let mut body = Vec::new();
     mine.put(&mut body);
     if let Some(peer) = peer {
-        body.extend(directions.first_frames(now, &mut EngineHost { shared, peer, link: None, wakes: Wakes::default() }));
+        body.extend(directions.first_frames(&mut EngineHost { shared, peer, link: None, wakes: Wakes::default() }));
     }
     let addresses = own_addresses(shared);
     let (message, channel, _proof) = authorised.welcome(&Welcome { version, addresses, body }, time::seed()).ok()?;

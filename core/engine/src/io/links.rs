@@ -29,7 +29,7 @@ pub(crate) fn enter_peer(shared: &Shared, newcomer: &Newcomer) -> PeerIndex {
         let contact = Contact { keys: newcomer.keys, addresses: Vec::new(), heard_hello: 0, sent_hello: shared.time.now_ms() };
         contacts.add(peer, contact);
     }
-    contacts.heard(peer, newcomer.heard_hello);
+    contacts.heard(peer, newcomer.heard_hello, shared.time.now_ms());
     contacts.listens_at(peer, &newcomer.addresses);
     contacts.touch(peer);
     drop(contacts);

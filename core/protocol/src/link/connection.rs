@@ -89,9 +89,9 @@ impl Directions {
     }
 
     /// The frames that go into the welcome, at most about 48 KiB.
-    pub fn first_frames(&mut self, now: u64, host: &mut impl Host) -> Vec<u8> {
+    pub fn first_frames(&mut self, host: &mut impl Host) -> Vec<u8> {
         let mut plain = Vec::new();
-        self.outgoing.fill(now, host, &mut plain);
+        self.outgoing.fill_first(host, &mut plain);
         plain
     }
 

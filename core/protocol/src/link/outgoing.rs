@@ -215,6 +215,15 @@ impl Outgoing {
         self.put_mark(host, plain, begin);
     }
 
+    /// Appends the frames for a welcome: what the peer lacks. There is no acknowledgement among them: what it would say stands in the cursor beside it,
+    /// and the host does not know yet that the peer may have begun another epoch, whose numbers it would have to speak of.
+    pub fn fill_first(&mut self, host: &mut impl Host, plain: &mut Vec<u8>) {
+        let begin = plain.len();
+        self.put_deltas(host, plain, begin, self.told);
+        self.put_part(plain, begin);
+        self.put_mark(host, plain, begin);
+    }
+
     fn put_control(&mut self, plain: &mut Vec<u8>, begin: usize) {
         while plain.len() - begin < MESSAGE_GOAL
             && let Some(frame) = self.control.pop_front()

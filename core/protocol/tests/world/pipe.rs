@@ -291,7 +291,7 @@ impl World {
         let mut directions = begin(endpoint, peer, &mine, &theirs);
         let mut body = Vec::new();
         mine.put(&mut body);
-        body.extend(directions.first_frames(now, &mut EndpointHost { endpoint, peer, now }));
+        body.extend(directions.first_frames(&mut EndpointHost { endpoint, peer, now }));
         let options = endpoint.config.options;
         let welcome = Welcome { version: 1, addresses: vec![], body };
         let (message, channel, _) = authorised.welcome(&welcome, pipe.seed(2)).unwrap();
