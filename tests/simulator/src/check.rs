@@ -88,9 +88,7 @@ impl World {
             let pair = &self.truth.pairs[at];
             let [here, there] = [who, other].map(|who| &pair.halves[who].known);
             // A candidate that lost everywhere it wrote is not sent any more.
-            let is_shown = |known: &Known, id: u32| {
-                pair.model.get(id).cells.keys().any(|path| pair.model.winner(known, path) == Some(id))
-            };
+            let is_shown = |known: &Known, id: u32| pair.model.get(id).cells.keys().any(|path| pair.model.winner(known, path) == Some(id));
             let is_placed = |id: &&u32| {
                 let candidate = pair.model.get(**id);
                 candidate.author == engine.me() && candidate.number <= placed && there.contains(*id) && is_shown(here, **id)
@@ -119,7 +117,9 @@ impl World {
         let is_fine = match ended {
             Ended::Silent => true,
             Ended::Damaged => damaged,
-            Ended::Fault(fault) => matches!(fault, Fault::Closed(Code::Closed, _)),
+            // More came too early than is held.
+            Ended::Fault(Fault::Early(_)) => true,
+            Ended::Fault(fault) => matches!(fault, Fault::Closed(Code::Closed | Code::ClockSuspect, _)),
         };
         assert!(is_fine, "link {id} ended for {} with {ended:?}", NAMES[who]);
     }

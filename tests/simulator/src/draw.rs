@@ -15,7 +15,8 @@ const KINDS: usize = 15;
 pub fn draw(seed: u64) -> Scenario {
     let mut rng = Rng::new(seed);
     let knobs = Knobs::draw(&mut rng);
-    let mut drawing = Drawing { weights: weights(&mut rng), keys: 2 + rng.below(6), big: rng.once_in(4), count: 0, rng, events: Vec::new() };
+    let mut drawing =
+        Drawing { weights: weights(&mut rng), keys: 2 + rng.below(6), big: rng.once_in(4), count: 0, rng, events: Vec::new() };
     let length = *drawing.rng.pick(&[20, 60, 120, 200]);
     while drawing.events.len() < length {
         drawing.step(&knobs);

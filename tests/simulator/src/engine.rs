@@ -92,6 +92,8 @@ pub struct Engine {
     pub attempt: Option<u64>,
     /// When that is given up.
     pub attempt_until: u64,
+    /// By how many ms the peer last said that the clock here is ahead.
+    pub suspect: u64,
     /// The ledger failed: nothing becomes durable any more.
     pub failed: bool,
     /// The ledger got further, and links were not told yet.
@@ -138,6 +140,7 @@ impl Engine {
             link: None,
             attempt: None,
             attempt_until: 0,
+            suspect: 0,
             failed: false,
             durable_news: false,
             knobs: knobs.clone(),

@@ -9,7 +9,9 @@ use crate::truth::Snapshot;
 use crate::world::{HANDSHAKE, World};
 use spook_protocol::estp::lifecycle::Reason;
 use spook_protocol::etcp::handshake::{MAX_MESSAGE_1, MAX_MESSAGE_2};
-use spook_protocol::etcp::{Authorised, Contact, Dialling, Hello, HelloKind, PublicKeys, ReceivedHello, TicketSecret, Welcome, receive_hello};
+use spook_protocol::etcp::{
+    Authorised, Contact, Dialling, Hello, HelloKind, PublicKeys, ReceivedHello, TicketSecret, Welcome, receive_hello,
+};
 use spook_protocol::link::frame::Frame;
 use spook_protocol::link::records::{Inbox, put_hello_length};
 use spook_protocol::link::{Connection, Directions, Held, Lost, Resume};

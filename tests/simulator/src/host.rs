@@ -119,6 +119,14 @@ impl Host for EngineHost<'_> {
         self.engine.registry.placed(self.peer)
     }
 
+    fn wall_ms(&mut self) -> u64 {
+        self.wall_ms
+    }
+
+    fn clock_suspect(&mut self, ahead_ms: u64) {
+        self.engine.suspect = ahead_ms;
+    }
+
     fn redeem(&mut self, secret: TicketSecret) -> Result<Offer, Code> {
         let id = self.engine.registry.peer_id(self.peer);
         let ticket = secret.id();

@@ -62,6 +62,8 @@ pub struct End {
     pub last_due: u64,
     /// The last bytes wait for the window to open.
     pub held_up: bool,
+    /// What the sender of the last that came here had applied.
+    pub carried: Snapshot,
     /// Not looked at before this while it is held up.
     pub look_at: u64,
     /// Something that came here was damaged on the way.

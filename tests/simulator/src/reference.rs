@@ -161,8 +161,7 @@ fn is_at_or_below(leaf: &str, path: &str) -> bool {
 
 fn show(leaves: &BTreeMap<String, Value>, path: &str) -> Option<Value> {
     let mut members = Object::new();
-    let keys: BTreeSet<&str> =
-        leaves.keys().filter_map(|leaf| leaf.strip_prefix(path)?.strip_prefix('/')?.split('/').next()).collect();
+    let keys: BTreeSet<&str> = leaves.keys().filter_map(|leaf| leaf.strip_prefix(path)?.strip_prefix('/')?.split('/').next()).collect();
     for key in keys {
         if let Some(member) = show(leaves, &format!("{path}/{key}")) {
             members.insert(unescape(key).into(), member);

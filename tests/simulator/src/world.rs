@@ -254,10 +254,20 @@ impl World {
     }
 
     fn on_time(&mut self, who: usize) {
-        let now = self.now;
-        let Some(id) = self.machines[who].engine.as_ref().and_then(|engine| engine.link) else { return };
-        let Some(connection) = self.links.get_mut(&id).and_then(|link| link.connection(who)) else { return };
-        if let Err(ended) = connection.handle_time(now) {
+        let (now, wall_ms) = (self.now, self.wall_ms(who));
+        let World { machines, links, truth, .. } = self;
+        let Machine { engine: Some(engine), asks, .. } = &mut machines[who] else { return };
+        let Some(id) = engine.link else { return };
+        let Some(end) = links.get_mut(&id).map(|link| &mut link.ends[who]) else { return };
+        let State::Up(connection, peer) = &mut end.state else { return };
+        // What was held because it came too early is applied now.
+        let carried = Some(Snapshot::clone(&end.carried));
+        let mut host = EngineHost { engine, peer: *peer, truth, carried, asks, wall_ms, now, applied: 0 };
+        let handled = connection.handle_time(now, &mut host);
+        for _ in 0..host.applied {
+            self.output(who);
+        }
+        if let Err(ended) = handled {
             self.link_ended(id, who, &ended);
             return;
         }
@@ -325,6 +335,7 @@ impl World {
         let Some(chunk) = link.ends[from].out.pop_front() else { return };
         link.ends[from].waiting -= chunk.bytes.len() as u64;
         link.ends[to].damaged |= chunk.damaged;
+        link.ends[to].carried = Snapshot::clone(&chunk.carried);
         let opens = link.ends[from].held_up && link.ends[from].waiting < self.knobs.window;
         self.dirty = true;
         match link.ends[to].state {
