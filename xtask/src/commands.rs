@@ -1,7 +1,7 @@
 //! The list of commands and their help.
 
 use crate::arguments::{Arguments, Done, nearest};
-use crate::{bench, demo, doctor, generate, install, setup, test, tidy};
+use crate::{bench, demo, doctor, generate, install, setup, sim, test, tidy};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -25,6 +25,7 @@ const COMMANDS: &[Command] = &[
     },
     Command { name: "install", summary: "install the C library below a folder", help: install::HELP, run: install::command },
     Command { name: "bench", summary: "measure libspook and its peers", help: bench::HELP, run: bench::command },
+    Command { name: "sim", summary: "search for faults in simulated worlds", help: sim::HELP, run: sim::command },
     Command {
         name: "doctor",
         summary: "list the tools that are there and those that are missing",

@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `commands` | the list of commands and their help |
-//! | `test`, `tidy`, `generate`, `install`, `bench`, `doctor`, `setup` | one command each |
+//! | `test`, `tidy`, `generate`, `install`, `bench`, `sim`, `doctor`, `setup` | one command each |
 //! | `errors` | `ffi/errors.toml`, read and checked |
 //! | `tree` | the repository as text, syntax and crates |
 //! | `tools` | the programs that building and testing use |
@@ -22,6 +22,7 @@ mod generate;
 mod install;
 mod process;
 mod setup;
+mod sim;
 mod test;
 mod tidy;
 mod tools;

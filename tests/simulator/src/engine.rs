@@ -15,7 +15,7 @@ use spook_protocol::link::{Held, Lost, Progress};
 use spook_protocol::record::{EndpointRecord, PairRecord, PeerRecord};
 use spook_protocol::registry::{PairIndex, PeerIndex, Registry, Share};
 use spook_protocol::value::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::disk::Disk;
 
@@ -72,6 +72,8 @@ pub struct Engine {
     pub cores: Vec<Core>,
     /// The peers, by their index.
     pub contacts: Vec<Contact>,
+    /// Pairs whose commit point moved on since the ledger last had it.
+    committed: BTreeSet<PairIndex>,
     /// The tickets issued.
     pub tickets: BTreeMap<TicketId, Issued>,
     /// The batch that is being committed.
@@ -131,6 +133,7 @@ impl Engine {
             cores: Vec::new(),
             contacts: Vec::new(),
             tickets: BTreeMap::new(),
+            committed: BTreeSet::new(),
             under_way: None,
             commit_at: None,
             commit_ends_at: None,
@@ -160,7 +163,7 @@ impl Engine {
         for (id, record) in store::read_pairs(&self.ledger)? {
             let PairRecord { index: row, changed, slot, schema, half, .. } = record;
             let peer = half.peer.and_then(|peer| self.registry.find_peer(peer));
-            let half = store::load_half(&self.ledger, row, me, half)?;
+            let half = store::load_half(&self.ledger, row, me, half, &schema)?;
             let index = self.registry.add_pair_unlisted(id);
             self.registry.list_in_ledger(index, changed);
             if let (Some(peer), Some(slot)) = (peer, slot) {
@@ -223,8 +226,12 @@ impl Engine {
     /// Draws the conclusions for some Pairs.
     pub fn settle(&mut self, pairs: &[PairIndex]) {
         for &pair in pairs {
-            let horizon = self.registry.horizon(pair);
-            self.cores[pair.0 as usize].half.settle(horizon);
+            let half = &mut self.cores[pair.0 as usize].half;
+            let before = half.commit_point();
+            half.settle(self.registry.horizon(pair));
+            if half.commit_point() != before {
+                self.committed.insert(pair);
+            }
         }
     }
 
@@ -257,7 +264,9 @@ impl Engine {
     /// Takes what the ledger lacks. What is written from now on is not in it, or not all of it.
     pub fn begin_commit(&mut self, truth: &mut Truth, wall_ms: u64, closing: bool) {
         let after = self.registry.durable();
-        let cut = self.registry.ledger_cut();
+        let mut cut = self.registry.ledger_cut();
+        let committed = std::mem::take(&mut self.committed);
+        cut.pairs.extend(committed.into_iter().filter(|pair| !cut.pairs.contains(pair)).collect::<Vec<_>>());
         let mut batch = Batch::new();
         for peer in self.registry.peers() {
             let Contact { keys, heard_hello, sent_hello } = self.contacts[peer.0 as usize];
@@ -295,9 +304,9 @@ impl Engine {
         (last + self.knobs.numbers_ahead, Stamp::new(clock.ms().max(wall_ms) + self.knobs.stamps_ahead, 0))
     }
 
-    fn collect(&self, batch: &mut Batch, pairs: &[PairIndex], after: u64, truth: &mut Truth) {
+    fn collect(&mut self, batch: &mut Batch, pairs: &[PairIndex], after: u64, truth: &mut Truth) {
         for &pair in pairs {
-            let Core { id, row, schema, half } = &self.cores[pair.0 as usize];
+            let Core { id, row, schema, half } = &mut self.cores[pair.0 as usize];
             store::put_cells(batch, *row, half, after);
             let slot = self.registry.share_of(pair).map(|share| share.slot);
             let record = PairRecord {

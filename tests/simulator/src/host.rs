@@ -1,10 +1,11 @@
 //! A running process as a link sees it.
 
 use crate::engine::Engine;
+use crate::store::new_half;
 use crate::truth::{Snapshot, Truth};
 use spook_protocol::error::Code;
 use spook_protocol::estp::delta::Delta;
-use spook_protocol::estp::half::Violation;
+use spook_protocol::estp::half::{HalfRecord, Violation};
 use spook_protocol::estp::lifecycle::Reason;
 use spook_protocol::estp::{HalfPair, Stamp};
 use spook_protocol::etcp::{Ticket, TicketId, TicketSecret};
@@ -159,7 +160,7 @@ impl Host for EngineHost<'_> {
             return Err(Code::Refused);
         }
         registry.arrive(pair, Stamp::ZERO);
-        let mut half = HalfPair::new(me, Some(peer), 0);
+        let mut half = new_half(me, HalfRecord::new(Some(peer)), &offer.schema);
         half.link_up();
         self.engine.add_core(pair, offer.pair, offer.schema, half);
         self.engine.touch_ledger(self.now);

@@ -2,10 +2,14 @@
 
 use spook_ledger::{Batch, KeyRange, Ledger, LedgerError, Table};
 use spook_protocol::estp::half::HalfRecord;
+use spook_protocol::estp::rule::NoCustomRules;
+use spook_protocol::estp::schema::{CollapseMode, Schema};
 use spook_protocol::estp::{Author, HalfPair, Stamp};
 use spook_protocol::etcp::{TicketId, TicketSecret};
 use spook_protocol::id::{EndpointId, PairId};
 use spook_protocol::record::{self, EndpointRecord, PairRecord, PeerRecord, TicketRecord};
+use spook_protocol::value::Value;
+use std::sync::Arc;
 
 const ENDPOINT: &[u8] = b"endpoint";
 
@@ -106,8 +110,10 @@ fn cell_key(row: u32, path: &str) -> Vec<u8> {
     [&row.to_be_bytes(), path.as_bytes()].concat()
 }
 
-/// Puts the cells of a half that arrived after a number.
-pub fn put_cells(batch: &mut Batch, row: u32, half: &HalfPair, after: u64) {
+/// Puts the cells of a half that arrived after a number, and removes those that were pruned.
+pub fn put_cells(batch: &mut Batch, row: u32, half: &mut HalfPair, after: u64) {
+    // Before the cells: a path that was pruned may have been written again.
+    half.take_pruned().iter().for_each(|path| batch.delete(Table::Cells, &cell_key(row, path)));
     for cell in half.state().after(after) {
         let (mut path, mut bytes) = (String::new(), Vec::new());
         half.state().write_path(cell, &mut path);
@@ -116,17 +122,34 @@ pub fn put_cells(batch: &mut Batch, row: u32, half: &HalfPair, after: u64) {
     }
 }
 
+/// A half under a schema.
+pub fn new_half(me: Author, record: HalfRecord, schema: &Value) -> HalfPair {
+    let schema = Arc::new(Schema::parse(schema).expect("a schema that was checked"));
+    let mut half = HalfPair::restore(me, record, 0);
+    let is_eager = schema.collapse_mode() == CollapseMode::Eager;
+    half.set_schema(schema);
+    half.set_rules(Arc::new(NoCustomRules), is_eager);
+    half
+}
+
+/// The keys of all cells of a Pair.
+pub fn cell_paths(ledger: &Ledger, row: u32) -> Result<Vec<String>, LedgerError> {
+    let path = |(key, _): (Vec<u8>, Vec<u8>)| String::from_utf8(key[4..].to_vec()).expect("a path");
+    Ok(scan(ledger, Table::Cells, &row.to_be_bytes())?.into_iter().map(path).collect())
+}
+
 /// Brings a half back with all its cells.
-pub fn load_half(ledger: &Ledger, row: u32, me: Author, record: HalfRecord) -> Result<HalfPair, LedgerError> {
+pub fn load_half(ledger: &Ledger, row: u32, me: Author, record: HalfRecord, schema: &Value) -> Result<HalfPair, LedgerError> {
     let read = |(key, value): (Vec<u8>, Vec<u8>)| {
         let path = String::from_utf8(key[4..].to_vec()).expect("a path");
         (path, record::read_cell(&value).expect("a record that the engine wrote"))
     };
     let mut cells: Vec<_> = scan(ledger, Table::Cells, &row.to_be_bytes())?.into_iter().map(read).collect();
     cells.sort_by_key(|(_, cell)| cell.arrival);
-    let mut half = HalfPair::restore(me, record, 0);
+    let mut half = new_half(me, record, schema);
     for (path, cell) in cells {
-        half.restore_cell(&path, cell.version, cell.arrival, &cell.births).expect("a path that the engine wrote");
+        half.restore_cell(&path, cell).expect("a path that the engine wrote");
     }
+    half.restored();
     Ok(half)
 }
