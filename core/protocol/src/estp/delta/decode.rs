@@ -119,14 +119,14 @@ struct Decoder<'d> {
 }
 
 impl Decoder<'_> {
-    /// Reads a cell; `None` for the deletion of one that is not here: it was pruned.
+    /// Reads a cell; `None` for one that is not here: it was pruned.
     fn cell(&mut self, reader: &mut Reader<'_>) -> Result<Option<Incoming>, DeltaError> {
         let head = reader.byte()?;
         read_step(reader, self.base, head, &self.ends)?;
         let author = self.author(self.base.author)?;
         let naming = Naming::from_head(head);
         let (cell, birth) = match naming {
-            Naming::Dictionary => (Some(self.in_dictionary(reader)?), None),
+            Naming::Dictionary => (self.in_dictionary(reader)?, None),
             Naming::SameBirth | Naming::Birth => {
                 let birth = self.birth(reader, naming)?;
                 (self.half.state().named(birth), Some(birth))
@@ -149,7 +149,9 @@ impl Decoder<'_> {
             return Err(Malformed("leaf").into());
         }
         let Some(cell) = cell else {
-            return if value.is_none() { Ok(None) } else { Err(DeltaError::UnknownCell) };
+            // Pruned, which it was only when everything that the sender can have of it was known here.
+            let is_known = value.is_none() || self.base.number <= self.half.vector().seen(author).number;
+            return if is_known { Ok(None) } else { Err(DeltaError::UnknownCell) };
         };
         let version = Version { value, stamp: self.base.stamp, author, number: self.base.number };
         Ok(Some(Incoming { cell, version, birth, context: self.context()?, is_settled: self.base.is_settled }))
@@ -177,7 +179,8 @@ impl Decoder<'_> {
         self.half.intern(author).ok_or(DeltaError::TooManyEpochs)
     }
 
-    fn in_dictionary(&mut self, reader: &mut Reader<'_>) -> Result<CellIndex, DeltaError> {
+    /// `None` for a number that was given to a cell that is not here.
+    fn in_dictionary(&mut self, reader: &mut Reader<'_>) -> Result<Option<CellIndex>, DeltaError> {
         let number = reader.varint()?;
         self.dictionary.as_ref().and_then(|dictionary| dictionary.cell(self.slot, number)).ok_or(DeltaError::UnknownCell)
     }

@@ -64,10 +64,12 @@ pub struct ReadDictionary {
 }
 
 impl ReadDictionary {
-    /// The cell behind a number, if it belongs to the Pair in `slot`.
-    pub fn cell(&self, slot: u64, number: u64) -> Option<CellIndex> {
-        let &(owner, cell) = self.cells.get(usize::try_from(number).ok()?)?.as_ref()?;
-        (owner == slot).then_some(cell)
+    /// The cell behind a number, if it belongs to the Pair in `slot`: `Some(None)` for one that is not here.
+    pub fn cell(&self, slot: u64, number: u64) -> Option<Option<CellIndex>> {
+        match *self.cells.get(usize::try_from(number).ok()?)? {
+            Some((owner, cell)) => (owner == slot).then_some(Some(cell)),
+            None => Some(None),
+        }
     }
 
     /// The next number names this cell.
@@ -75,7 +77,7 @@ impl ReadDictionary {
         self.push(Some((slot, cell)));
     }
 
-    /// The next number names a cell of a Pair that is not shared here.
+    /// The next number names a cell that is not here: it was pruned, or its Pair is not shared.
     pub fn pass(&mut self) {
         self.push(None);
     }
