@@ -157,7 +157,8 @@ impl Incoming {
             let begin = plain.len() - reader.left();
             let tag = reader.byte()?;
             match Kind::from_tag(tag) {
-                Ok(kind @ (Kind::Delta | Kind::Part | Kind::Mark)) => {
+                // An offer keeps its place among them: what came before it for the same Pair is not for the half that it begins.
+                Ok(kind @ (Kind::Delta | Kind::Part | Kind::Mark | Kind::Offer)) => {
                     let stopped = match self.hold {
                         Some(_) => pass(kind, tag, &mut reader).map_err(Stop::from),
                         None => self.advance(kind, tag, &mut reader, around),
@@ -184,6 +185,7 @@ impl Incoming {
         match kind {
             Kind::Delta => self.delta(tag, reader, around),
             Kind::Part => self.part(tag, reader, around),
+            Kind::Offer => Ok(self.control(Frame::read(kind, reader).map_err(Fault::from)?, around)?),
             _ => Ok(self.mark(tag, reader, around)?),
         }
     }
@@ -468,7 +470,9 @@ fn in_time(delta: Delta, half: &HalfPair, ends: Ends, (wall, latest): (u64, u64)
 
 /// Reads past a frame of state.
 fn pass(kind: Kind, tag: u8, reader: &mut Reader<'_>) -> Result<(), Malformed> {
-    reader.varint()?;
+    if kind != Kind::Offer {
+        reader.varint()?;
+    }
     if kind == Kind::Delta && tag & MARK_FOLLOWS != 0 {
         reader.varint()?;
     }
