@@ -74,7 +74,8 @@ impl Contacts {
             let contact = self.known.get(&peer)?.clone();
             let Contact { keys, addresses, heard_hello, sent_hello } = contact;
             let (held, progress, placed) = (registry.held_at(peer, number), registry.peer_progress(peer), registry.placed_at(peer, number));
-            let record = PeerRecord { keys, addresses, held, lost: registry.lost(peer), progress, placed, heard_hello, sent_hello };
+            let (lost, gaps) = (registry.lost(peer), registry.gaps(peer).to_vec());
+            let record = PeerRecord { keys, addresses, held, lost, gaps, progress, placed, heard_hello, sent_hello };
             Some((registry.peer_id(peer), record))
         };
         dirty.into_iter().filter_map(record).collect()

@@ -286,8 +286,11 @@ fn build(opened: Opened, options: EngineOptions, ledger: &Ledger, place: &Place)
 
 fn restore_peers(shared: &Shared, lost: Lost) -> Result<(), Error> {
     for (id, record) in storage::read_peers(&shared.ledger)? {
-        let PeerRecord { keys, addresses, held, lost: before, progress, placed, heard_hello, sent_hello } = record;
-        let peer = shared.registry().add_peer(id, held, before.and(lost), progress, placed);
+        let PeerRecord { keys, addresses, held, lost: before, gaps, progress, placed, heard_hello, sent_hello } = record;
+        let mut registry = shared.registry();
+        let peer = registry.add_peer(id, held, before.and(lost), progress, placed);
+        registry.note_gaps(peer, gaps.into_iter().chain([lost]));
+        drop(registry);
         let mut contacts = shared.contacts();
         contacts.add(peer, Contact { keys, addresses, heard_hello, sent_hello });
         contacts.touch(peer);
@@ -302,9 +305,15 @@ fn restore_pairs(shared: &Shared, me: Author) -> Result<(), Error> {
         let durability = if record.sync { Durability::Sync } else { Durability::Batched };
         let schema = Arc::new(Schema::parse(&record.schema)?);
         shared.add_pair(&record.name, false, |name, _| {
-            let index = shared.registry().add_pair_unlisted(*id);
+            let mut registry = shared.registry();
+            let index = registry.add_pair_unlisted(*id);
+            let mut half = record.half.clone();
+            if let Some(peer) = half.peer.and_then(|peer| registry.find_peer(peer)) {
+                registry.gaps(peer).iter().for_each(|gap| half.note_lost(*gap));
+            }
+            drop(registry);
             let terms = Terms { row: record.index, id: *id, name, durability, schema };
-            Ok(PairCore::asleep(index, terms, me, record.half.clone(), record.changed))
+            Ok(PairCore::asleep(index, terms, me, half, record.changed))
         })?;
     }
     let mut registry = shared.registry();

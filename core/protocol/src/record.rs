@@ -136,7 +136,7 @@ impl PairRecord {
             put_varint(out, seen.number);
             out.extend_from_slice(&seen.stamp.bits().to_le_bytes());
         }
-        let HalfRecord { committed, uncommitted_own, uncommitted_theirs, last_remote_arrival, .. } = &self.half;
+        let HalfRecord { committed, uncommitted_own, uncommitted_theirs, last_remote_arrival, lost, .. } = &self.half;
         out.push(u8::from(committed.is_some()) | u8::from(*uncommitted_own) << 1 | u8::from(*uncommitted_theirs) << 2);
         if let Some(place) = committed {
             out.extend_from_slice(place.author.endpoint.as_bytes());
@@ -145,6 +145,7 @@ impl PairRecord {
             put_varint(out, place.number);
         }
         put_varint(out, *last_remote_arrival);
+        put_lost(out, lost);
         put_value(out, &self.schema);
     }
 
@@ -174,6 +175,7 @@ impl PairRecord {
             uncommitted_own: flags & 2 != 0,
             uncommitted_theirs: flags & 4 != 0,
             last_remote_arrival: reader.varint()?,
+            lost: read_lost(&mut reader)?,
         };
         let schema = read_value(&mut reader)?;
         Ok(PairRecord { index, name, sync, changed, slot, schema, half })
@@ -184,6 +186,22 @@ fn read_place(reader: &mut Reader<'_>) -> Result<Place, Malformed> {
     let author = Author { endpoint: EndpointId::from_bytes(reader.array()?), epoch: u32::from_le_bytes(reader.array()?) };
     let stamp = Stamp::from_bits(u64::from_le_bytes(reader.array()?));
     Ok(Place { stamp, author, number: reader.varint()? })
+}
+
+fn put_lost(out: &mut Vec<u8>, lost: &[Lost]) {
+    put_varint(out, lost.len() as u64);
+    for lost in lost {
+        put_varint(out, lost.from);
+        put_varint(out, lost.to);
+    }
+}
+
+fn read_lost(reader: &mut Reader<'_>) -> Result<Vec<Lost>, Malformed> {
+    let mut lost = Vec::new();
+    for _ in 0..reader.length(usize::MAX)? {
+        lost.push(Lost { from: reader.varint()?, to: reader.varint()? });
+    }
+    Ok(lost)
 }
 
 fn read_vector(reader: &mut Reader<'_>) -> Result<VersionVector, Malformed> {
@@ -212,6 +230,8 @@ pub struct PeerRecord {
     pub held: Held,
     /// What this endpoint lost of its own and the peer may have to give back.
     pub lost: Lost,
+    /// The same to the number: what was lost at each unclean stop.
+    pub gaps: Vec<Lost>,
     /// What it said of its own progress.
     pub progress: Progress,
     /// Up to which of this endpoint's numbers its acknowledgements were placing, and what they place is in this ledger.
@@ -230,6 +250,7 @@ impl PeerRecord {
         self.addresses.iter().for_each(|address| put_text(out, address));
         out.extend_from_slice(&self.held.epoch.to_le_bytes());
         let Progress { held, durable } = self.progress;
+        put_lost(out, &self.gaps);
         for number in [self.held.number, self.lost.from, self.lost.to, held, durable, self.placed, self.heard_hello, self.sent_hello] {
             put_varint(out, number);
         }
@@ -247,11 +268,12 @@ impl PeerRecord {
             addresses.push(reader.text(usize::MAX)?.to_owned());
         }
         let epoch = u32::from_le_bytes(reader.array()?);
+        let gaps = read_lost(&mut reader)?;
         let held = Held { epoch, number: reader.varint()? };
         let lost = Lost { from: reader.varint()?, to: reader.varint()? };
         let progress = Progress { held: reader.varint()?, durable: reader.varint()? };
         let placed = reader.varint()?;
-        Ok(PeerRecord { keys, addresses, held, lost, progress, placed, heard_hello: reader.varint()?, sent_hello: reader.varint()? })
+        Ok(PeerRecord { keys, addresses, held, lost, gaps, progress, placed, heard_hello: reader.varint()?, sent_hello: reader.varint()? })
     }
 }
 
@@ -381,6 +403,7 @@ mod tests {
                 uncommitted_own: true,
                 uncommitted_theirs: slot.is_some(),
                 last_remote_arrival: 66,
+                lost: vec![Lost { from: 3, to: 9 }],
             };
             let schema = Value::object([("version", 1i64)]);
             let record = PairRecord { index: 2, name: "thermostat".into(), sync: true, changed: 88, slot, schema, half };
@@ -398,6 +421,7 @@ mod tests {
             addresses: vec!["tcp:127.0.0.1:9".into()],
             held: Held { epoch: 1, number: 2 },
             lost: Lost { from: 7, to: 9 },
+            gaps: vec![Lost { from: 7, to: 8 }, Lost { from: 8, to: 9 }],
             progress: Progress { held: 3, durable: 4 },
             placed: 2,
             heard_hello: 5,

@@ -17,6 +17,9 @@ pub struct PairIndex(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerIndex(pub u32);
 
+/// How many unclean stops without a link in between are kept apart.
+const GAPS: usize = 64;
+
 /// Where a Pair is shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share {
@@ -45,6 +48,8 @@ struct PeerEntry {
     slots: BTreeMap<u64, PairIndex>,
     held: Held,
     lost: Lost,
+    /// The same to the number.
+    gaps: Vec<Lost>,
     /// Marks of the peer that are applied but not durable here: (its number, the own number from which on it is durable).
     marks: VecDeque<(u64, u64)>,
     progress: Progress,
@@ -148,6 +153,7 @@ impl Registry {
             slots: BTreeMap::new(),
             held,
             lost,
+            gaps: Vec::new(),
             marks: VecDeque::new(),
             progress,
             placed,
@@ -202,7 +208,10 @@ impl Registry {
         self.pairs[pair.0 as usize].refused = refused;
     }
 
-    /// Where a Pair is shared.
+    /// How many unclean stops without a link in between are kept apart.
+const GAPS: usize = 64;
+
+/// Where a Pair is shared.
     pub fn share_of(&self, pair: PairIndex) -> Option<Share> {
         self.pairs[pair.0 as usize].share
     }
@@ -285,6 +294,21 @@ impl Registry {
     /// How far the peer's state is held durably here.
     pub fn held(&self, peer: PeerIndex) -> Held {
         self.peers[peer.0 as usize].held
+    }
+
+    /// Notes what was lost at each unclean stop, as it is stored with the peer and as it was found at the last start.
+    pub fn note_gaps(&mut self, peer: PeerIndex, gaps: impl IntoIterator<Item = Lost>) {
+        let entry = &mut self.peers[peer.0 as usize];
+        entry.gaps.extend(gaps.into_iter().filter(|gap| !gap.is_empty()));
+        while entry.gaps.len() > GAPS {
+            let (first, second) = (entry.gaps.remove(0), entry.gaps[0]);
+            entry.gaps[0] = first.and(second);
+        }
+    }
+
+    /// To the number, what this endpoint has lost of its own and a peer may still have to give back.
+    pub fn gaps(&self, peer: PeerIndex) -> &[Lost] {
+        &self.peers[peer.0 as usize].gaps
     }
 
     /// What this endpoint has lost of its own and a peer may still have to give back.
@@ -382,9 +406,9 @@ impl Registry {
                 Horizon { durable_here: self.durable, peer_holds, placed, peer_durable, ..Horizon::default() }
             }
             Some(share) => {
-                let PeerEntry { progress, peer_lost, held, placed, .. } = self.peers[share.peer.0 as usize];
+                let PeerEntry { progress, peer_lost, lost: lost_here, held, placed, .. } = self.peers[share.peer.0 as usize];
                 let Progress { held: peer_holds, durable: peer_durable } = progress;
-                Horizon { durable_here: self.durable, peer_holds, placed, peer_epoch: held.epoch, peer_durable, peer_lost }
+                Horizon { durable_here: self.durable, peer_holds, placed, peer_epoch: held.epoch, peer_durable, lost_here, peer_lost }
             }
         }
     }
@@ -411,6 +435,7 @@ impl PeerEntry {
             self.held.number = self.held.number.max(mark);
             // The first mark of a link says that everything from before it has come, what was lost included.
             self.lost = Lost::default();
+            self.gaps.clear();
             self.marks.pop_front();
         }
     }

@@ -156,13 +156,17 @@ impl Engine {
 
     fn restore(&mut self, me: Author, lost: Lost) -> Result<(), LedgerError> {
         for (id, record) in store::read_peers(&self.ledger)? {
-            let PeerRecord { keys, held, lost: before, progress, placed, heard_hello, sent_hello, .. } = record;
-            self.registry.add_peer(id, held, before.and(lost), progress, placed);
+            let PeerRecord { keys, held, lost: before, gaps, progress, placed, heard_hello, sent_hello, .. } = record;
+            let peer = self.registry.add_peer(id, held, before.and(lost), progress, placed);
+            self.registry.note_gaps(peer, gaps.into_iter().chain([lost]));
             self.contacts.push(Contact { keys, heard_hello, sent_hello });
         }
         for (id, record) in store::read_pairs(&self.ledger)? {
-            let PairRecord { index: row, changed, slot, schema, half, .. } = record;
+            let PairRecord { index: row, changed, slot, schema, mut half, .. } = record;
             let peer = half.peer.and_then(|peer| self.registry.find_peer(peer));
+            if let Some(peer) = peer {
+                self.registry.gaps(peer).iter().for_each(|gap| half.note_lost(*gap));
+            }
             let half = store::load_half(&self.ledger, row, me, half, &schema)?;
             let index = self.registry.add_pair_unlisted(id);
             self.registry.list_in_ledger(index, changed);
@@ -275,6 +279,7 @@ impl Engine {
                 addresses: vec![],
                 held: self.registry.held_at(peer, cut.number),
                 lost: self.registry.lost(peer),
+                gaps: self.registry.gaps(peer).to_vec(),
                 progress: self.registry.peer_progress(peer),
                 placed: self.registry.placed_at(peer, cut.number),
                 heard_hello,

@@ -207,6 +207,7 @@ impl Endpoint {
                 addresses: vec![],
                 held: registry.held_at(peer, cut.number),
                 lost: registry.lost(peer),
+                gaps: registry.gaps(peer).to_vec(),
                 progress: registry.peer_progress(peer),
                 placed: registry.placed_at(peer, cut.number),
                 heard_hello: hellos[peer.0 as usize].0,
@@ -266,14 +267,18 @@ fn restore(image: &Image, me: EndpointId) -> Running {
     let gap = Lost { from: record.durable, to: record.number_ceiling };
     let (mut keys, mut hellos) = (Vec::new(), Vec::new());
     for (id, peer) in image.read_peers() {
-        registry.add_peer(id, peer.held, peer.lost.and(gap), peer.progress, peer.placed);
+        let index = registry.add_peer(id, peer.held, peer.lost.and(gap), peer.progress, peer.placed);
+        registry.note_gaps(index, peer.gaps.into_iter().chain([gap]));
         keys.push(peer.keys);
         hellos.push((peer.heard_hello, peer.sent_hello));
     }
     let author = Author { endpoint: me, epoch: record.epoch };
     let mut halves = Vec::new();
     let mut by_change = Vec::new();
-    for (id, pair) in image.read_pairs() {
+    for (id, mut pair) in image.read_pairs() {
+        if let Some(peer) = pair.half.peer.and_then(|peer| registry.find_peer(peer)) {
+            registry.gaps(peer).iter().for_each(|gap| pair.half.note_lost(*gap));
+        }
         let index = registry.add_pair_unlisted(id);
         assert_eq!(index.0, pair.index, "a Pair is missing in the ledger");
         let peer = pair.half.peer;

@@ -143,10 +143,12 @@ impl HalfPair {
         stays
     }
 
-    /// Whether a version was applied before. Of own candidates nothing is known by number: what was lost may come back.
+    /// Whether a version was applied before. Of own candidates only those are unknown that were lost.
     fn is_known(&self, version: &Version, known: &[u64]) -> bool {
-        let is_own = self.vector.author(version.author).endpoint == self.me().endpoint;
-        !is_own && known.get(usize::from(version.author.0)).is_some_and(|&known| version.number <= known)
+        if version.author == self.me {
+            return !self.lost.iter().any(|lost| lost.contains(version.number));
+        }
+        known.get(usize::from(version.author.0)).is_some_and(|&known| version.number <= known)
     }
 
     /// The peer will use its name for the cell once it knows that this half has it: it has to be stored, even if nothing else changed.

@@ -17,7 +17,7 @@ pub use write::Written;
 
 use super::commit::{Commit, Sample};
 use super::context::Context;
-use super::dot::{Author, AuthorIndex, Seen, VersionVector};
+use super::dot::{Author, AuthorIndex, Lost, Seen, VersionVector};
 use super::lifecycle::{Event, Lifecycle, LinkFact, Reason};
 use super::place::Place;
 use super::rule::{CustomRules, NoCustomRules, PathRule, Rule, RuleFailure};
@@ -63,6 +63,8 @@ pub struct HalfPair {
     last_remote_arrival: u64,
     settled_count: u64,
     joined: u64,
+    /// Numbers of own candidates that this half does not know, and a peer may have to give back.
+    lost: Vec<Lost>,
     /// Up to which of my numbers a peer may have been told of the cells that I named.
     told: u64,
     /// Cells with committed tombstones, to be freed.
@@ -112,6 +114,8 @@ pub struct HalfRecord {
     pub uncommitted_theirs: bool,
     /// My number of the last delta of the peer's that was applied.
     pub last_remote_arrival: u64,
+    /// Numbers of own candidates that are not known here, and a peer may have to give back.
+    pub lost: Vec<Lost>,
 }
 
 impl HalfRecord {
@@ -126,6 +130,17 @@ impl HalfRecord {
             uncommitted_own: false,
             uncommitted_theirs: false,
             last_remote_arrival: 0,
+            // It may have been here before, and everything of it lost.
+            lost: vec![Lost { from: 0, to: u64::MAX }],
+        }
+    }
+}
+
+impl HalfRecord {
+    /// The endpoint was stopped uncleanly and lost these of its numbers: what they were given to may come back from the peer.
+    pub fn note_lost(&mut self, lost: Lost) {
+        if !lost.is_empty() && !self.lost.contains(&lost) {
+            self.lost.push(lost);
         }
     }
 }
@@ -139,7 +154,7 @@ impl HalfPair {
     /// A half from the ledger's record; [`HalfPair::restore_cell`] brings back its cells.
     pub fn restore(me: Author, record: HalfRecord, hash_seed: u64) -> HalfPair {
         let commit = restored_commit(&record, me);
-        let HalfRecord { peer, mut vector, settled_count, joined, last_remote_arrival, .. } = record;
+        let HalfRecord { peer, mut vector, settled_count, joined, last_remote_arrival, lost, .. } = record;
         // The table of a half that was stored is far from full: it is bounded when authors of peers are entered.
         let me = vector.intern(me).unwrap_or_default();
         let link = if peer.is_some() { LinkFact::Decohered(Reason::Restarted) } else { LinkFact::Created };
@@ -154,6 +169,7 @@ impl HalfPair {
             last_remote_arrival,
             settled_count,
             joined,
+            lost,
             told,
             prunable: Vec::new(),
             pins: 0,
@@ -248,6 +264,7 @@ impl HalfPair {
             uncommitted_own: !self.commit.own.is_empty(),
             uncommitted_theirs: !self.commit.theirs.is_empty(),
             last_remote_arrival,
+            lost: self.lost.clone(),
         }
     }
 

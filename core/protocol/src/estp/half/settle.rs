@@ -5,7 +5,7 @@ use super::conflict::Resolved;
 use super::superpose::Which;
 use crate::estp::commit::Sample;
 use crate::estp::dot::{Author, Lost};
-use crate::estp::lifecycle::{Event, PendingFact};
+use crate::estp::lifecycle::{Event, LinkFact, PendingFact};
 use crate::estp::place::Place;
 use crate::estp::rule::Rule;
 use crate::estp::stamp::Stamp;
@@ -25,6 +25,8 @@ pub struct Horizon {
     pub peer_epoch: u32,
     /// Up to which of its own numbers, in that epoch, the peer's ledger is durable.
     pub peer_durable: u64,
+    /// What this endpoint has lost of its own and the peer may still have to give back.
+    pub lost_here: Lost,
     /// What the peer lost of its own when it was stopped uncleanly; it counts as durable there only when the peer has got it back.
     pub peer_lost: Lost,
 }
@@ -52,6 +54,10 @@ impl HalfPair {
     /// Returns whether everything is committed now.
     pub fn settle(&mut self, horizon: Horizon) -> bool {
         let horizon = if self.peer.is_some() { horizon } else { Horizon { placed: u64::MAX, ..horizon } };
+        // What a half has lost that is new comes with the first delta; what an endpoint has lost, before the first mark.
+        if horizon.lost_here.is_empty() && self.lifecycle.link == LinkFact::Entangled && self.last_remote_arrival > 0 {
+            self.lost.clear();
+        }
         if let Some(point) = self.commit.advance(|sample| horizon.own_count(sample), |sample| horizon.theirs_count(sample)) {
             self.commit_cells(point);
             self.forget_names(point);

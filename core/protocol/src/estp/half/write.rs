@@ -225,6 +225,10 @@ impl HalfPair {
     fn finish(&mut self, draft: &Draft) -> Written {
         let Issue { number, stamp } = draft.issue;
         self.vector.advance(self.me, number, stamp);
+        for lost in &mut self.lost {
+            // What is written from now on is known.
+            lost.to = lost.to.min(number - 1);
+        }
         self.await_own(number, stamp);
         self.on(Event::LocalCandidate);
         Written { dot: Dot { author: self.me(), number }, stamp, cells: draft.place as usize }
