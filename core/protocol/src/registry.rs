@@ -208,10 +208,7 @@ impl Registry {
         self.pairs[pair.0 as usize].refused = refused;
     }
 
-    /// How many unclean stops without a link in between are kept apart.
-const GAPS: usize = 64;
-
-/// Where a Pair is shared.
+    /// Where a Pair is shared.
     pub fn share_of(&self, pair: PairIndex) -> Option<Share> {
         self.pairs[pair.0 as usize].share
     }
