@@ -16,3 +16,9 @@ pub const STAGED_BYTES: usize = 512 << 20;
 pub const SCHEMA_BYTES: usize = 32 << 10;
 /// Bytes of a Pair's name.
 pub const NAME_BYTES: usize = 256;
+/// Values of presence that one side of a Pair shows.
+pub const PRESENCE_KEYS: usize = 64;
+/// Bytes of the key of a value of presence.
+pub const PRESENCE_KEY_BYTES: usize = 256;
+/// Bytes of a value of presence, as encoded.
+pub const PRESENCE_BYTES: usize = 4096;

@@ -71,6 +71,8 @@ fn frames() {
         Frame::Ping(7),
         Frame::Pong(300, Some(1_700_000_000_000)),
         Frame::Held(12_345),
+        Frame::Ephemeral(5, "cursor".into(), Some(Value::from("here"))),
+        Frame::Ephemeral(5, "cursor".into(), None),
         Frame::Close(Code::Protocol, "why".into()),
         Frame::Rekey,
         Frame::Redeem([9; 16]),

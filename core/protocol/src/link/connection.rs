@@ -51,7 +51,7 @@ impl Default for Options {
 /// |---|---|
 /// | getters | `peer`, `round_trip`, `clock_offset_ms`, `is_at_rest`, `messages` |
 /// | inputs | `prove`, `handle_bytes`, `handle_first_frames`, `handle_time` |
-/// | commands | `send`, `want_prompt`, `made_durable`, `close` |
+/// | commands | `send`, `show`, `want_prompt`, `made_durable`, `close` |
 /// | polls | `poll_transmit`, `poll_deadline` |
 ///
 /// After any input or command, `poll_transmit` is to be called until it gives nothing, then `poll_deadline`. Time must not go back.
@@ -97,7 +97,8 @@ impl Directions {
 
     /// The channel is there.
     pub fn connect(self, channel: Channel, now: u64, options: Options) -> Connection {
-        let Directions { outgoing, incoming, peer } = self;
+        let Directions { mut outgoing, incoming, peer } = self;
+        outgoing.show_all();
         Connection {
             channel,
             peer,
@@ -227,6 +228,11 @@ impl Connection {
     pub fn send(&mut self, frame: Frame) {
         // A link that has no room for one more is closed by what filled it.
         let _ = self.outgoing.control(frame);
+    }
+
+    /// What is shown in the Pair of a slot under a key has changed.
+    pub fn show(&mut self, slot: u64, key: &str) {
+        self.outgoing.show(slot, key.to_owned());
     }
 
     /// Somebody waits for what was written to be acknowledged.

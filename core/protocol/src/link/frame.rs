@@ -44,6 +44,8 @@ pub enum Kind {
 
 /// Optional: the sender holds what came, because its stamp is too far ahead.
 pub const HELD: u8 = 1;
+/// Optional: a value that is shown while there is a link.
+pub const EPHEMERAL: u8 = 3;
 
 impl Kind {
     const ALL: [Kind; 13] = [
@@ -112,6 +114,8 @@ pub enum Frame {
     RefuseSlot(u64, Code),
     /// What the receiver sent is held here, unacknowledged, because its stamp is so many ms ahead of the clock.
     Held(u64),
+    /// The sender shows a value in the Pair of that slot under a key, or nothing any more.
+    Ephemeral(u64, String, Option<Value>),
     /// Something optional that this version does not know.
     Unknown(u8),
 }
@@ -132,7 +136,7 @@ impl Frame {
             Frame::Offer(_) => Kind::Offer,
             Frame::Accept(_) => Kind::Accept,
             Frame::RefuseTicket(..) | Frame::RefuseSlot(..) => Kind::Refuse,
-            Frame::Held(_) | Frame::Unknown(_) => Kind::Optional,
+            Frame::Held(_) | Frame::Ephemeral(..) | Frame::Unknown(_) => Kind::Optional,
         }
     }
 
@@ -172,6 +176,13 @@ impl Frame {
             Frame::Held(ahead_ms) => {
                 body.push(HELD);
                 put_varint(&mut body, *ahead_ms);
+            }
+            Frame::Ephemeral(slot, key, value) => {
+                body.push(EPHEMERAL);
+                put_varint(&mut body, *slot);
+                put_varint(&mut body, key.len() as u64);
+                body.extend_from_slice(key.as_bytes());
+                value.iter().for_each(|value| put_value(&mut body, value));
             }
             Frame::Unknown(kind) => body.push(*kind),
         }
@@ -219,6 +230,13 @@ impl Frame {
 fn read_optional(body: &mut Reader<'_>) -> Result<Frame, Malformed> {
     Ok(match body.byte()? {
         HELD => Frame::Held(body.varint()?),
+        EPHEMERAL => {
+            let (slot, key) = (body.varint()?, body.text(limits::PRESENCE_KEY_BYTES)?.to_owned());
+            if body.left() > limits::PRESENCE_BYTES {
+                return Err(Malformed("value of presence"));
+            }
+            Frame::Ephemeral(slot, key, if body.is_empty() { None } else { Some(read_value(body)?) })
+        }
         unknown => Frame::Unknown(unknown),
     })
 }
@@ -253,6 +271,7 @@ mod tests {
             Frame::Ping(7),
             Frame::Pong(u64::MAX, None),
             Frame::Held(10_001),
+            Frame::Ephemeral(3, "cursor".into(), Some(Value::from(7i64))),
             Frame::Close(Code::Protocol, "why".into()),
             Frame::Rekey,
             Frame::Redeem([9; 16]),

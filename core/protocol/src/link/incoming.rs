@@ -1,5 +1,6 @@
 //! From frames to state.
 
+pub use super::fault::Fault;
 use super::frame::{Frame, Kind, LAST_PART, MARK_FOLLOWS, MARK_IS_LAST, PLACED_BEHIND, PLACING, PROMPT, TO_THE_END, WANTS_PLACING};
 use super::heartbeat::Heartbeat;
 use super::hold::{Hold, Item};
@@ -8,70 +9,14 @@ use super::outgoing::Outgoing;
 use super::resume::Start;
 use crate::error::Code;
 use crate::estp::HalfPair;
-use crate::estp::delta::{Baseline, Delta, DeltaError, Ends, ReadDictionary, decode, skip};
-use crate::estp::half::Violation;
+use crate::estp::delta::{Baseline, Delta, Ends, ReadDictionary, decode, skip};
 use crate::etcp::{TicketId, TicketSecret};
 use crate::limits;
 use crate::wire::{Malformed, Reader};
 use std::collections::BTreeSet;
-use std::fmt;
 
 /// How many slots of Pairs that are not shared here a peer may send.
 const REFUSALS: usize = 4096;
-
-/// Why a link ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The peer sent what the protocol does not allow.
-    Peer(String),
-    /// The peer is newer, and needs what this version does not know.
-    Version(u8),
-    /// The peer closed the link, with its reason.
-    Closed(Code, String),
-    /// The peer's stamps are so many ms ahead, and more of them came than is held until their time comes.
-    Early(u64),
-}
-
-impl Fault {
-    /// The permanent code.
-    pub fn code(&self) -> Code {
-        match self {
-            Fault::Peer(_) => Code::Protocol,
-            Fault::Version(_) => Code::Version,
-            Fault::Closed(code, _) => *code,
-            Fault::Early(_) => Code::ClockSuspect,
-        }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Fault::Peer(what) => write!(out, "the peer sent {what}"),
-            Fault::Version(kind) => write!(out, "the peer sent a mandatory frame of kind {kind}, which this version does not know"),
-            Fault::Closed(code, text) => write!(out, "the peer closed the link: {} {text}", code.name()),
-            Fault::Early(ahead_ms) => write!(out, "the peer's stamps are {ahead_ms} ms ahead, and more came than is held"),
-        }
-    }
-}
-
-impl From<Malformed> for Fault {
-    fn from(malformed: Malformed) -> Fault {
-        Fault::Peer(format!("a {malformed}"))
-    }
-}
-
-impl From<DeltaError> for Fault {
-    fn from(error: DeltaError) -> Fault {
-        Fault::Peer(error.to_string())
-    }
-}
-
-impl From<Violation> for Fault {
-    fn from(violation: Violation) -> Fault {
-        Fault::Peer(violation.to_string())
-    }
-}
 
 /// Why a frame of state was not handled.
 enum Stop {
@@ -415,6 +360,10 @@ impl Incoming {
                 around.host.clock_suspect(ahead_ms);
                 None
             }
+            Frame::Ephemeral(slot, key, value) => {
+                around.host.told_presence(slot, key, value);
+                None
+            }
             Frame::Unknown(_) => None,
             Frame::Close(code, text) => return Err(Fault::Closed(code, text)),
             Frame::Rekey => {
@@ -427,6 +376,7 @@ impl Incoming {
                 Some(match around.host.offered(offer) {
                     Ok(()) => {
                         self.refused.remove(&slot);
+                        around.outgoing.show_all();
                         Frame::Accept(slot)
                     }
                     Err(code) => Frame::RefuseSlot(slot, code),
@@ -434,6 +384,7 @@ impl Incoming {
             }
             Frame::Accept(slot) => {
                 around.host.accepted(slot);
+                around.outgoing.show_all();
                 None
             }
             Frame::RefuseTicket(ticket, code) => {

@@ -4,18 +4,21 @@
 //! |---|---|
 //! | [`resume`] | what the two ends tell each other in the handshake, so that only what differs travels |
 //! | [`frame`] | the frames within a message |
+//! | [`presence`] | values that are shown while there is a link, and are nowhere stored |
 //! | [`records`] | messages within a stream of bytes |
 //! | [`outgoing`], [`incoming`] | the two directions: state to frames, frames to state |
 //! | [`hold`] | what came before its time |
 //! | [`heartbeat`] | silence, round trips, the suspicion that the peer is gone |
 //! | [`host`] | what a link asks of the engine that it runs in |
 
+mod fault;
 pub mod frame;
 pub mod heartbeat;
 pub mod hold;
 pub mod host;
 pub mod incoming;
 pub mod outgoing;
+pub mod presence;
 pub mod records;
 pub mod resume;
 

@@ -5,6 +5,7 @@
 
 use super::frame::{Frame, Kind, LAST_PART, MARK_FOLLOWS, MARK_IS_LAST, PLACED_BEHIND, PLACING, PROMPT, TO_THE_END, WANTS_PLACING};
 use super::host::{Host, Progress};
+use super::presence::Unsent;
 use super::resume::{Lost, Start};
 use crate::estp::delta::{Baseline, Cut, Encoder, Ends, WriteDictionary, encode};
 use crate::wire::put_varint;
@@ -53,6 +54,9 @@ pub struct Outgoing {
     owes_mark: bool,
     staged: Option<Staged>,
     control: VecDeque<Frame>,
+    unsent: Unsent,
+    /// All that is shown from here has to be sent.
+    shows_all: bool,
     told: Progress,
     /// Up to which of the peer's numbers an acknowledgement on this link was placing; at first, what the cursor said is taken to be placed.
     placed: u64,
@@ -116,6 +120,8 @@ impl Outgoing {
             owes_mark: false,
             staged: None,
             control: VecDeque::new(),
+            unsent: Unsent::default(),
+            shows_all: false,
             told,
             placed: told.held,
             owes_placing: false,
@@ -160,6 +166,16 @@ impl Outgoing {
     /// The peer asks for an acknowledgement that is placing.
     pub fn owe_placing(&mut self) {
         self.owes_placing = true;
+    }
+
+    /// What is shown in the Pair of a slot under a key has changed.
+    pub fn show(&mut self, slot: u64, key: String) {
+        self.unsent.note(slot, key);
+    }
+
+    /// All that is shown from here is to be sent.
+    pub fn show_all(&mut self) {
+        self.shows_all = true;
     }
 
     /// Somebody here waits for the peer's acknowledgement.
@@ -208,6 +224,7 @@ impl Outgoing {
             return;
         }
         let at = plain.len();
+        self.put_presence(host, plain, begin);
         let progress = host.progress();
         self.put_deltas(host, plain, begin, progress);
         self.put_part(plain, begin);
@@ -229,6 +246,18 @@ impl Outgoing {
             && let Some(frame) = self.control.pop_front()
         {
             frame.put(plain);
+        }
+    }
+
+    fn put_presence(&mut self, host: &mut impl Host, plain: &mut Vec<u8>, begin: usize) {
+        if std::mem::take(&mut self.shows_all) {
+            host.all_shown().into_iter().for_each(|(slot, key)| self.unsent.note(slot, key));
+        }
+        while plain.len() - begin < MESSAGE_GOAL
+            && let Some((slot, key)) = self.unsent.take()
+        {
+            let value = host.shown(slot, &key);
+            Frame::Ephemeral(slot, key, value).put(plain);
         }
     }
 

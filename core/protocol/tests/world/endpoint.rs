@@ -6,6 +6,7 @@ use spook_protocol::estp::lifecycle::Reason;
 use spook_protocol::estp::{Author, Clock, HalfPair, Operation, Stamp};
 use spook_protocol::etcp::{Identity, PairId, PublicKeys, Ticket, TicketId};
 use spook_protocol::id::EndpointId;
+use spook_protocol::link::presence::Presence;
 use spook_protocol::link::{Held, Lost, Options, Progress};
 use spook_protocol::record::{PairRecord, PeerRecord, TicketRecord, put_cell};
 use spook_protocol::registry::{PairIndex, PeerIndex, Registry, Share};
@@ -50,6 +51,8 @@ pub struct Endpoint {
     pub declined: BTreeSet<PairId>,
     /// How far the wall clock is off, ms.
     pub skew: u64,
+    /// What is shown in each Pair; nothing of it is stored.
+    pub presence: BTreeMap<PairIndex, Presence>,
     /// By how many ms peers said that its clock is ahead.
     pub suspected: Vec<u64>,
     pub batch: Option<Batch>,
@@ -146,6 +149,7 @@ impl Endpoint {
             declined: BTreeSet::new(),
             skew: 0,
             suspected: Vec::new(),
+            presence: BTreeMap::new(),
             batch: None,
             late: (Vec::new(), 0),
             durable_news: false,
@@ -254,6 +258,7 @@ impl Endpoint {
         self.durable_news = false;
         self.tickets = self.image.tickets.clone();
         let durable = self.image.endpoint.durable;
+        self.presence.clear();
         self.applied.retain(|_, own| *own <= durable);
         self.running = restore(&self.image, self.identity.endpoint_id());
     }

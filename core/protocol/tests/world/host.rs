@@ -116,6 +116,27 @@ impl Host for EndpointHost<'_> {
         self.endpoint.suspected.push(ahead_ms);
     }
 
+    fn shown(&mut self, slot: u64, key: &str) -> Option<Value> {
+        let pair = self.pair(slot)?;
+        self.endpoint.presence.get(&pair)?.shown(key).cloned()
+    }
+
+    fn all_shown(&mut self) -> Vec<(u64, String)> {
+        let Endpoint { running, presence, .. } = &*self.endpoint;
+        let slot = |pair| running.registry.share_of(pair).filter(|share| share.peer == self.peer).map(|share| share.slot);
+        presence
+            .iter()
+            .filter_map(|(pair, shown)| Some((slot(*pair)?, shown)))
+            .flat_map(|(slot, shown)| shown.keys().map(move |key| (slot, key.to_owned())))
+            .collect()
+    }
+
+    fn told_presence(&mut self, slot: u64, key: String, value: Option<Value>) {
+        if let Some(pair) = self.pair(slot) {
+            self.endpoint.presence.entry(pair).or_default().told(&key, value);
+        }
+    }
+
     fn redeem(&mut self, secret: TicketSecret) -> Result<Offer, Code> {
         let peer = self.peer;
         let id = self.running().registry.peer_id(peer);

@@ -183,7 +183,11 @@ impl World {
         let side = &mut self.pipes[index].sides[side];
         side.out.clear();
         if let State::Up(_, peer) = std::mem::take(&mut side.state) {
-            self.endpoints[side.endpoint].running.linked(peer, false);
+            let endpoint = &mut self.endpoints[side.endpoint];
+            endpoint.running.linked(peer, false);
+            for pair in endpoint.running.registry.shared_with(peer) {
+                endpoint.presence.entry(pair).or_default().link_down();
+            }
         }
     }
 
