@@ -22,6 +22,9 @@ pub(crate) trait PeerLink: Send + Sync {
     /// Something changed that the peer lacks: sends it at once if that can be done without waiting, else leaves it to the I/O thread.
     fn flush(&self);
 
+    /// What is shown in the Pair of a slot under a key has changed: sends it.
+    fn show(&self, slot: u64, key: &str);
+
     /// Somebody waits until the peer has acknowledged what was written.
     fn hurry(&self);
 

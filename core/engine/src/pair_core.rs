@@ -11,6 +11,7 @@ use spook_protocol::estp::rule::CustomRules;
 use spook_protocol::estp::schema::{CollapseMode, Schema};
 use spook_protocol::estp::{Author, HalfPair};
 use spook_protocol::id::PairId;
+use spook_protocol::link::presence::Presence;
 use spook_protocol::registry::PairIndex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -66,6 +67,8 @@ pub(crate) struct PairState {
     replica: Replica,
     /// The link to the peer while it is up.
     pub(crate) link: Option<Arc<dyn PeerLink>>,
+    /// What the two sides show each other.
+    pub(crate) presence: Presence,
 }
 
 #[expect(clippy::large_enum_variant, reason = "a box would cost every read and write a cache miss, and most Pairs in memory are awake")]
@@ -86,7 +89,7 @@ impl PairCore {
 
     fn with(index: PairIndex, terms: Terms, me: Author, replica: Replica) -> PairCore {
         let Terms { row, id, name, durability, schema } = terms;
-        let state = Mutex::new(PairState { replica, link: None });
+        let state = Mutex::new(PairState { replica, link: None, presence: Presence::default() });
         let (observers, settling, waiting) = (Observers::default(), Condvar::new(), AtomicU32::new(0));
         PairCore { index, row, id, name, durability, schema, me, observers, state, settling, waiting }
     }
@@ -120,6 +123,17 @@ impl PairCore {
         }
         let state = half.state_id();
         self.observers.publish(News { changes: &changes, state: Some(state), transitions: &transitions, events: &events })
+    }
+
+    /// Tells observers what happened besides changes, behind the changes that they were not told of yet. Called under the Pair's lock.
+    pub(crate) fn tell(&self, half: &mut HalfPair, happenings: impl IntoIterator<Item = Happening>) -> Wakes {
+        let mut wakes = self.publish(half);
+        let after_seq = half.seq();
+        let events: Vec<Event> = happenings.into_iter().map(|what| Event { after_seq, what }).collect();
+        if !events.is_empty() {
+            wakes.join(self.observers.publish(News { events: &events, ..News::default() }));
+        }
+        wakes
     }
 
     fn outfit(&self, surroundings: &impl Surroundings) -> Outfit {

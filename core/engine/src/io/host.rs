@@ -1,8 +1,9 @@
 //! What a link finds of the engine around it.
 
 use crate::courier::PeerLink;
+use crate::io::links;
 use crate::io::live::LinkHandle;
-use crate::observe::Wakes;
+use crate::observe::{Happening, Wakes};
 use crate::options::Durability;
 use crate::pair_core::{PairCore, Surroundings, Terms};
 use crate::shared::Shared;
@@ -16,6 +17,7 @@ use spook_protocol::estp::{HalfPair, Stamp};
 use spook_protocol::etcp::{TicketId, TicketSecret};
 use spook_protocol::link::{Host, Offer, Progress};
 use spook_protocol::registry::{PairIndex, PeerIndex, Share};
+use spook_protocol::value::Value;
 use std::sync::Arc;
 
 /// The engine as the link to one peer sees it.
@@ -185,6 +187,34 @@ impl Host for EngineHost<'_> {
         if let Some(link) = self.link {
             link.note_ahead(ahead_ms);
         }
+        for core in links::shared_pairs(self.shared, self.peer) {
+            if let Some(half) = core.lock().half_if_awake() {
+                self.wakes.join(core.tell(half, [Happening::ClockSuspect { ahead_ms }]));
+            }
+        }
+    }
+
+    fn shown(&mut self, slot: u64, key: &str) -> Option<Value> {
+        self.core(slot)?.lock().presence.shown(key).cloned()
+    }
+
+    fn all_shown(&mut self) -> Vec<(u64, String)> {
+        let mut shown = Vec::new();
+        for core in links::shared_pairs(self.shared, self.peer) {
+            let Some(share) = self.shared.registry().share_of(core.index) else { continue };
+            shown.extend(core.lock().presence.keys().map(|key| (share.slot, key.to_owned())));
+        }
+        shown
+    }
+
+    fn told_presence(&mut self, slot: u64, key: String, value: Option<Value>) {
+        let Some(core) = self.core(slot) else { return };
+        let mut state = core.lock();
+        if state.presence.told(&key, value.clone())
+            && let Some(half) = state.half_if_awake()
+        {
+            self.wakes.join(core.tell(half, [Happening::Presence { key: key.into(), value }]));
+        }
     }
 
     fn redeem(&mut self, secret: TicketSecret) -> Result<Offer, Code> {
@@ -239,9 +269,10 @@ impl Host for EngineHost<'_> {
             self.shared.registry().set_refused(core.index, true);
             let mut state = core.lock();
             state.link = None;
+            let gone = links::take_presence(&mut state);
             if let Some(half) = state.half_if_awake() {
                 half.link_down(Reason::Refused);
-                drop(core.publish(half));
+                drop(core.tell(half, gone));
             }
         }
     }

@@ -5,7 +5,8 @@ use crate::courier::PeerLink;
 use crate::error::Error;
 use crate::io::accept::Newcomer;
 use crate::io::live::LinkHandle;
-use crate::pair_core::PairCore;
+use crate::observe::Happening;
+use crate::pair_core::{PairCore, PairState};
 use crate::shared::Shared;
 use spook_protocol::error::Code;
 use spook_protocol::estp::lifecycle::Reason;
@@ -37,9 +38,14 @@ pub(crate) fn enter_peer(shared: &Shared, newcomer: &Newcomer) -> PeerIndex {
     peer
 }
 
-fn shared_pairs(shared: &Shared, peer: PeerIndex) -> Vec<Arc<PairCore>> {
+pub(crate) fn shared_pairs(shared: &Shared, peer: PeerIndex) -> Vec<Arc<PairCore>> {
     let pairs: Vec<_> = shared.registry().shared_with(peer).collect();
     pairs.into_iter().filter_map(|pair| shared.pair(pair)).collect()
+}
+
+/// What the peer showed is gone.
+pub(crate) fn take_presence(state: &mut PairState) -> Vec<Happening> {
+    state.presence.link_down().into_iter().map(|key| Happening::Presence { key: key.into(), value: None }).collect()
 }
 
 /// The link is up: the Pairs that it carries are entangled.
@@ -47,9 +53,11 @@ pub(crate) fn entangle(shared: &Shared, link: &Arc<LinkHandle>) {
     for core in shared_pairs(shared, link.peer) {
         let mut state = core.lock();
         state.link = Some(Arc::clone(link) as Arc<dyn PeerLink>);
+        // Of a link whose place this one takes.
+        let gone = take_presence(&mut state);
         if let Some(half) = state.half_if_awake() {
             half.link_up();
-            drop(core.publish(half));
+            drop(core.tell(half, gone));
         }
     }
 }
@@ -61,9 +69,10 @@ pub(crate) fn decohere(shared: &Shared, link: &Arc<LinkHandle>, reason: Reason) 
         if state.link.as_ref().is_some_and(|current| std::ptr::addr_eq(Arc::as_ptr(current), Arc::as_ptr(link))) {
             state.link = None;
         }
+        let gone = take_presence(&mut state);
         if let Some(half) = state.half_if_awake() {
             half.link_down(reason);
-            drop(core.publish(half));
+            drop(core.tell(half, gone));
         }
     }
 }

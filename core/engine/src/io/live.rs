@@ -209,6 +209,11 @@ impl PeerLink for LinkHandle {
         }
     }
 
+    fn show(&self, slot: u64, key: &str) {
+        self.lock().connection.show(slot, key);
+        self.flush();
+    }
+
     fn hurry(&self) {
         self.lock().connection.want_prompt();
         self.flush();

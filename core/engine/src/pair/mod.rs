@@ -2,11 +2,12 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `read`, `write`, `observe`, `collapse`, `clock` | the calls of these names |
+//! | `read`, `write`, `observe`, `collapse`, `clock`, `presence` | the calls of these names |
 
 mod clock;
 mod collapse;
 mod observe;
+mod presence;
 mod read;
 mod write;
 

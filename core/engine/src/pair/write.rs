@@ -3,6 +3,7 @@
 use super::Pair;
 use crate::candidate::Candidate;
 use crate::error::Error;
+use crate::observe::Happening;
 use crate::options::Durability;
 use spook_protocol::error::Code;
 use spook_protocol::estp::Operation;
@@ -44,7 +45,10 @@ impl Pair {
             if half.peer().is_none() && shared.is_in_memory() {
                 self.core.settle_half(half, &**shared);
             }
-            let wakes = self.core.publish(half);
+            let mut wakes = self.core.publish(half);
+            if let Some(ahead_ms) = shared.take_clock_news() {
+                wakes.join(self.core.tell(half, [Happening::ClockSuspect { ahead_ms }]));
+            }
             (Candidate { dot: written.dot, stamp: written.stamp, cells: written.cells }, state.link.clone(), wakes)
         };
         shared.notify_ledger();

@@ -81,6 +81,8 @@ struct Condition {
     closing: AtomicBool,
     panicked: OnceLock<String>,
     ledger_failed: OnceLock<LedgerError>,
+    /// By how many ms the clock has run away from the time of day, until somebody is told; else 0.
+    clock_news: AtomicU64,
     /// How often this process had forked when the engine was opened.
     forks: u32,
 }
@@ -277,8 +279,17 @@ impl Shared {
         let now = self.time.now_ms();
         let mut registry = self.registry();
         let issue = registry.issue(pair, now);
+        if let Some(ahead_ms) = registry.sequencer().take_suspicion() {
+            self.condition.clock_news.store(ahead_ms, Ordering::Relaxed);
+        }
         self.durable_at_once(&mut registry, issue);
         issue
+    }
+
+    /// By how many ms the stamps given are ahead of the time of day, where that is news.
+    pub(crate) fn take_clock_news(&self) -> Option<u64> {
+        let news = &self.condition.clock_news;
+        (news.load(Ordering::Relaxed) > 0).then(|| news.swap(0, Ordering::Relaxed))
     }
 
     pub(crate) fn arrive(&self, pair: PairIndex, latest: Stamp) -> Issue {
