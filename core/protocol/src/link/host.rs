@@ -62,14 +62,21 @@ pub trait Host {
     /// The peer holds what was written here, because its stamp is so many ms ahead of the clock there.
     fn clock_suspect(&mut self, ahead_ms: u64);
 
-    /// What is shown from here in the Pair of a slot under a key.
-    fn shown(&mut self, slot: u64, key: &str) -> Option<Value>;
+    /// What is shown from here in the Pair of a slot under a key. An engine without presence shows nothing.
+    fn shown(&mut self, slot: u64, key: &str) -> Option<Value> {
+        let _ = (slot, key);
+        None
+    }
 
     /// All that is shown from here to the peer: slots and keys.
-    fn all_shown(&mut self) -> Vec<(u64, String)>;
+    fn all_shown(&mut self) -> Vec<(u64, String)> {
+        Vec::new()
+    }
 
     /// The peer shows a value in the Pair of a slot, or nothing any more. What it showed is gone when the link is.
-    fn told_presence(&mut self, slot: u64, key: String, value: Option<Value>);
+    fn told_presence(&mut self, slot: u64, key: String, value: Option<Value>) {
+        let _ = (slot, key, value);
+    }
 
     /// The peer asks for the Pair of a ticket, perhaps not for the first time: it may have lost what it was given.
     ///
