@@ -30,8 +30,7 @@ This page is printed by a test of `spook-protocol` from the code that decides (`
 --test lifecycle` writes it again.
 
 Three facts are kept apart, and each follows its own table whatever the other two say: the **link** to the peer, what is **pending** (which side
-has candidates that are not known to be durable on both), and the **phase** (what the half is busy with). People know the three by one name, the
-last table. Every transition is reported to observers, also when the name stays the same.
+has candidates that are not committed), and the **phase** (what the half is busy with). People know the three by one name, the last table. Every transition is reported to observers, also when the name stays the same.
 
 `LinkLost` stands for all reasons but one: `PeerSilent`, `LinkLost`, `PeerClosed` and `Restarted` behave alike. A half that is decohered keeps its
 first reason, unless it is refused. A closed half stays as it is, whatever happens; that is the one rule across the tables.

@@ -30,7 +30,7 @@ pub enum LinkFact {
     Closed,
 }
 
-/// Which side has candidates that are not known to be durable on both.
+/// Which side has candidates that are not committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PendingFact {
     /// Neither.
@@ -65,9 +65,9 @@ pub enum Event {
     LocalCandidate,
     /// A candidate of the peer was applied here.
     RemoteCandidate,
-    /// Everything written here is durable on both sides.
+    /// Everything written here is committed.
     LocalSettled,
-    /// Everything of the peer's is durable on both sides.
+    /// Everything of the peer's is committed.
     RemoteSettled,
     /// A collapse was asked for.
     CollapseBegun,
@@ -86,7 +86,7 @@ pub enum Event {
 pub struct Lifecycle {
     /// The link to the peer.
     pub link: LinkFact,
-    /// Which side has unsettled candidates.
+    /// Which side has candidates that are not committed.
     pub pending: PendingFact,
     /// What the half is busy with.
     pub phase: PhaseFact,
@@ -97,13 +97,13 @@ pub struct Lifecycle {
 pub enum Name {
     /// Waiting for the first peer.
     Created,
-    /// Linked, with nothing unsettled.
+    /// Linked, and everything is committed.
     Entangled,
-    /// Unsettled candidates of this side.
+    /// Candidates of this side are not committed.
     SuperposedLocal,
-    /// Unsettled candidates of the peer.
+    /// Candidates of the peer are not committed.
     SuperposedRemote,
-    /// Unsettled candidates of both sides.
+    /// Candidates of both sides are not committed.
     SuperposedDual,
     /// A collapse goes on.
     Collapsing,
@@ -154,12 +154,12 @@ impl PendingFact {
         }
     }
 
-    /// Whether this side has unsettled candidates.
+    /// Whether candidates of this side are not committed.
     pub fn local(self) -> bool {
         matches!(self, PendingFact::Local | PendingFact::Dual)
     }
 
-    /// Whether the peer has unsettled candidates.
+    /// Whether candidates of the peer are not committed.
     pub fn remote(self) -> bool {
         matches!(self, PendingFact::Remote | PendingFact::Dual)
     }

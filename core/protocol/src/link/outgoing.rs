@@ -402,7 +402,7 @@ impl Outgoing {
             half.note_told(half.last_written());
             let is_large = scratch.len() - from > WHOLE_DELTA;
             let body = (is_large && is_free).then(|| stand_alone(ends, half, slot, cut));
-            // An own candidate that the peer gave back is not sent, and still has to be acknowledged to be settled.
+            // An own candidate that the peer gave back is not sent, and still has to be acknowledged to be committed.
             let is_unmarked = half.last_written().max(half.joined()) > marked;
             (count, is_large, body, half.last_change(), is_unmarked)
         });

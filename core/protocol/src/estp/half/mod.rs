@@ -30,10 +30,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
-/// How many times a half has settled, and the digest of its state: equal digests are equal states.
+/// How often the commit point of a half has moved, and the digest of what it shows: equal digests are equal states.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StateId {
-    /// Settled states at this half since the Pair began.
+    /// Committed states of this half since the Pair began; two halves may count differently.
     pub count: u64,
     /// The same on every half that holds the same state.
     pub digest: Digest,
@@ -304,7 +304,7 @@ impl HalfPair {
     }
 
     /// The number that was taken when the peer joined. What the peer acknowledged below it says nothing of this Pair: all of it is sent to whoever
-    /// holds less, and nothing settles before the peer holds that much. 0 for a half that began with the peer's offer.
+    /// holds less, and nothing is committed before the peer holds that much. 0 for a half that began with the peer's offer.
     pub fn joined(&self) -> u64 {
         self.joined
     }

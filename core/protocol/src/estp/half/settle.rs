@@ -205,12 +205,12 @@ impl HalfPair {
         }
     }
 
-    /// A collapse was asked for: what is pending now is being settled.
+    /// A collapse was asked for: it waits for what is pending to be committed.
     pub fn collapse_begun(&mut self) {
         self.on(Event::CollapseBegun);
     }
 
-    /// The collapse ended, settled or out of time.
+    /// The collapse ended: everything is committed, or it is out of time.
     pub fn collapse_done(&mut self) {
         self.on(Event::CollapseDone);
     }
