@@ -74,6 +74,10 @@ impl Ordered {
                 self.admit_placed(vector, body.key(), Some(body), position, arrival)
             }
             (Order::Anchor { here: false }, Item::Placed { key, position }) => self.admit_placed(vector, key, None, position, arrival),
+            (Order::Anchor { here: false }, Item::Gap(gap)) => {
+                self.displace(|position| gap.contains(position), arrival);
+                Ok(Admission::Known)
+            }
             _ => Err(AdmitError::Position),
         }
     }
@@ -147,17 +151,20 @@ impl Ordered {
     fn give_position(&mut self, at: usize, position: Option<u64>, number: u64) {
         let Some(entry) = self.log.remove(at) else { return };
         let key = entry.body.key();
-        let to = self.log.insert(Entry { position, changed: number, ..entry });
+        let arrival = if position.is_none() { number } else { entry.arrival };
+        let to = self.log.insert(Entry { position, arrival, changed: number, ..entry });
         if to != at {
             self.fold.disturb(to.min(at));
             self.fold.arrived(key);
         }
     }
 
-    /// The anchor was stopped uncleanly and lost these of its numbers: what it had placed there has no position any more, until it places it
-    /// anew. `number` is the next arrival number here.
-    pub fn anchor_lost(&mut self, lost: Lost, number: u64) {
-        self.displace(|position| lost.contains(position), number);
+    /// To be called at the anchor when it was stopped uncleanly and comes back from the ledger: with the numbers that it may have given and has
+    /// lost, and the first number that it takes anew. The peer is told of the gap before anything else.
+    pub fn lost(&mut self, lost: Lost, number: u64) {
+        if self.log.order() == (Order::Anchor { here: true }) && !lost.is_empty() {
+            self.gaps.push((number, lost));
+        }
     }
 
     /// The anchor lost its ledger and goes on from a seed of this half's: it counts its positions anew. `number` is the next arrival number
@@ -167,7 +174,8 @@ impl Ordered {
         self.committed_position = 0;
     }
 
-    fn displace(&mut self, is_lost: impl Fn(u64) -> bool, number: u64) {
+    /// Takes the position from the entries whose position is lost. They count as arrived again, so that the anchor is sent them.
+    pub(super) fn displace(&mut self, is_lost: impl Fn(u64) -> bool, number: u64) {
         if self.log.order() != (Order::Anchor { here: false }) {
             return;
         }

@@ -18,7 +18,8 @@ use std::sync::Arc;
 pub enum CommitPoint {
     /// Everything up to this place: where stamps decide the order. Whatever is still unknown here must sort behind it.
     Place(Place),
-    /// Everything up to this number of the anchor's, up to which its ledger is durable.
+    /// Everything up to this number of the anchor's, up to which its ledger is durable. At the other half only once that half holds all that the
+    /// anchor counted up to the same number: what the anchor lost in a crash has lost its position, and word of that comes with the rest.
     Position(u64),
 }
 
@@ -118,13 +119,15 @@ impl Ordered {
     fn drop_body(&mut self, entry: &Entry, me: EndpointId) {
         self.removed.push(entry.body.key());
         self.dropped = self.dropped.max(entry.arrival);
-        if entry.place.author.endpoint == me {
+        // One that was lost here and came back has another arrival number; the peer holds it.
+        if entry.place.author.endpoint == me && entry.arrival == entry.body.number {
             self.dropped_own = self.dropped_own.max(entry.arrival);
         }
     }
 
-    /// At the anchor: the peer holds durably what this half counted up to `number`. Bodies that were kept for it go.
+    /// At the anchor: the peer holds durably what this half counted up to `number`. What was kept for it goes.
     pub fn release(&mut self, vector: &VersionVector, number: u64) {
+        self.gaps.retain(|(arrival, _)| *arrival > number);
         while self.retained.front().is_some_and(|entry| entry.arrival <= number) {
             let Some(entry) = self.retained.pop_front() else { break };
             self.drop_body(&entry, vector.author(self.me).endpoint);

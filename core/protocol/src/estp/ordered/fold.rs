@@ -148,7 +148,7 @@ impl Fold {
             }
             let Some(entry) = log.get(at) else { break };
             let ties = (is_tied || log.ties_with_the_one_before(at + 1)).then_some(&mut self.ties);
-            let (verdict, effects) = judge(scene, entry, ties);
+            let (verdict, effects) = judge(scene, entry, log.order(), ties);
             let key = entry.body.key();
             if !verdict.is_decided() {
                 set_verdict(log, at, verdict, &causes, flips);
@@ -168,12 +168,14 @@ impl Fold {
 /// Gives an entry its verdict, and tells if that is news.
 pub(super) fn set_verdict(log: &mut Log, at: usize, verdict: Verdict, causes: &Causes, flips: &mut Vec<Flip>) {
     let Some(entry) = log.get_mut(at) else { return };
+    let cause = causes.before(at);
     let is_news = match &entry.verdict {
         Some(before) => *before != verdict,
-        None => verdict != Verdict::Accepted,
+        // After a restart the first verdict is an old one, unless something came in between.
+        None => verdict != Verdict::Accepted && cause.is_some(),
     };
     if is_news {
-        flips.push(Flip { key: entry.body.key(), verdict: verdict.clone(), cause: causes.before(at) });
+        flips.push(Flip { key: entry.body.key(), verdict: verdict.clone(), cause });
     }
     entry.verdict = Some(verdict);
 }

@@ -4,7 +4,7 @@ use super::body::{LeafAction, LeafOperation};
 use super::cells::Cells;
 use super::fold::Scene;
 use super::guard;
-use super::log::Entry;
+use super::log::{Entry, Order};
 use super::step::{Refusal, Step, step};
 use super::verdict::{Rejection, Verdict};
 use crate::estp::candidate::{self, Operation};
@@ -39,14 +39,14 @@ impl Ties {
 
 /// Judges a candidate. Its effects are shown when it is accepted, and only then. `ties` are those of the candidates before it with the same
 /// stamp; `None` when there are none with it.
-pub(super) fn judge<C: Cells>(scene: &mut Scene<'_, C>, entry: &Entry, ties: Option<&mut Ties>) -> (Verdict, Vec<Effect>) {
+pub(super) fn judge<C: Cells>(scene: &mut Scene<'_, C>, entry: &Entry, order: Order, ties: Option<&mut Ties>) -> (Verdict, Vec<Effect>) {
     for (index, guard) in entry.body.guards.iter().enumerate() {
         if !guard::holds(guard, scene) {
             let path = Arc::clone(&guard.path);
             return (Verdict::Rejected(Rejection::Guard { index, path }), Vec::new());
         }
     }
-    let mut judge = Judge { scene, entry, ties: ties.as_deref(), tied: Vec::new(), effects: Vec::new() };
+    let mut judge = Judge { scene, entry, order, ties: ties.as_deref(), tied: Vec::new(), effects: Vec::new() };
     for operation in &entry.body.operations {
         if let Err(verdict) = judge.apply(operation) {
             let effects = std::mem::take(&mut judge.effects);
@@ -73,6 +73,7 @@ pub(super) fn undo<C: Cells>(cells: &mut C, effects: Vec<Effect>) {
 struct Judge<'j, 's, C: Cells> {
     scene: &'j mut Scene<'s, C>,
     entry: &'j Entry,
+    order: Order,
     ties: Option<&'j Ties>,
     tied: Vec<(Arc<str>, Version)>,
     effects: Vec<Effect>,
@@ -103,7 +104,10 @@ impl<C: Cells> Judge<'_, '_, C> {
     }
 
     fn step(&mut self, path: &Arc<str>, rule: &PathRule, action: &LeafAction) -> Result<(), Verdict> {
-        match step(rule, self.scene.cells.shown(path), &self.entry.body, action) {
+        // An anchor drops tombstones without waiting for anybody, so nothing may depend on who knew of one.
+        let counts = |version: &&Version| version.value.is_some() || self.order == Order::Stamps;
+        let before = self.scene.cells.shown(path).filter(counts);
+        match step(rule, before, &self.entry.body, action) {
             Ok(Step::Keep) => Ok(()),
             Ok(Step::To(value)) => {
                 self.show(path, self.entry.body.version(value));

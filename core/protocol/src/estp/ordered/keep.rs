@@ -7,7 +7,7 @@ use super::log::{Entry, Order};
 use super::verdict::Rejection;
 use super::wire::{BodyReader, BodyWriter, Item};
 use super::{Ordered, VOIDED};
-use crate::estp::dot::{Author, AuthorIndex, VersionVector};
+use crate::estp::dot::{Author, AuthorIndex, Lost, VersionVector};
 use crate::estp::place::Place;
 use crate::estp::stamp::Stamp;
 use crate::id::EndpointId;
@@ -45,6 +45,10 @@ impl Ordered {
             put_varint(out, author.0.into());
             put_varint(out, *number);
             put_rejection(out, rejection);
+        }
+        put_varint(out, self.gaps.len() as u64);
+        for (arrival, lost) in &self.gaps {
+            [*arrival, lost.from, lost.to].iter().for_each(|number| put_varint(out, *number));
         }
         put_varint(out, self.returned.len() as u64);
         self.returned.iter().for_each(|number| put_varint(out, *number));
@@ -94,6 +98,10 @@ impl Ordered {
         for _ in 0..reader.length(VOIDED)? {
             let key = (read_index(&mut reader)?, reader.varint()?);
             self.voided.push_back((key, read_rejection(&mut reader)?));
+        }
+        for _ in 0..reader.length(usize::MAX)? {
+            let arrival = reader.varint()?;
+            self.gaps.push((arrival, Lost { from: reader.varint()?, to: reader.varint()? }));
         }
         for _ in 0..reader.length(usize::MAX)? {
             self.returned.insert(reader.varint()?);

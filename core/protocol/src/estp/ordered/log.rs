@@ -35,7 +35,8 @@ pub struct Entry {
     pub verdict: Option<Verdict>,
 }
 
-/// The log. Entries with a position come first, in the order of their positions; the others follow in the order of their places.
+/// The log. Entries with a position come first, in the order of their positions (and places, where these are equal); the others follow in the order
+/// of their places.
 #[derive(Clone, Debug)]
 pub(super) struct Log {
     order: Order,
@@ -85,7 +86,11 @@ impl Log {
     /// Where a candidate of that place and position would stand.
     pub(super) fn slot(&self, place: Place, position: Option<u64>) -> usize {
         match position {
-            Some(_) => self.placed,
+            // Candidates of one delta have one position: they stand in the order of their places, here and at the peer and after a restart.
+            Some(_) => {
+                let is_behind = |entry: &&Entry| entry.position == position && entry.place > place;
+                self.placed - self.entries.range(..self.placed).rev().take_while(is_behind).count()
+            }
             // Nearly always the last.
             None => self.entries.len() - self.entries.range(self.placed..).rev().take_while(|entry| entry.place > place).count(),
         }

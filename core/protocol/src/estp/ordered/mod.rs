@@ -17,7 +17,8 @@
 //! | after any of these | [`Ordered::take_flips`] |
 //! | a link has room | [`Ordered::encode_after`]; if [`Ordered::needs_seed`], [`Ordered::encode_seed`] |
 //! | the peer acknowledged | [`Ordered::release`] (the anchor only) |
-//! | the peer says what it lost | [`Ordered::anchor_lost`], [`Ordered::anchor_anew`] (the half that is not the anchor) |
+//! | this half comes back from a crash | [`Ordered::lost`] (the anchor only) |
+//! | the anchor comes back without its ledger | [`Ordered::anchor_anew`] (the other half, before it sends a seed) |
 //! | the ledger takes a cut | [`Ordered::records_after`], [`Ordered::take_removed`], [`Ordered::put_meta`], with the committed cells, in one batch |
 //! | a rule was registered | [`Ordered::rules_changed`] |
 
@@ -37,6 +38,9 @@ mod travel;
 mod verdict;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+
 pub use admit::{Admission, AdmitError};
 pub use body::{Body, Expect, Guard, Key, LeafAction, LeafOperation};
 pub use cells::{Cells, fingerprint};
@@ -51,7 +55,7 @@ pub use wire::{BODY_PATH_BYTES, BodyReader, BodyWriter, Item, PutAuthor, ReadAut
 
 use super::candidate::WriteError;
 use super::context::Context;
-use super::dot::{AuthorIndex, VersionVector};
+use super::dot::{AuthorIndex, Lost, VersionVector};
 use super::feed::Issue;
 use super::place::Place;
 use fold::{Causes, Fold, Touched, set_verdict};
@@ -82,6 +86,8 @@ pub struct Ordered {
     dropped_own: u64,
     /// Paths of committed tombstones that some candidate in the log does not know of.
     graves: BTreeSet<Arc<str>>,
+    /// At the anchor: numbers lost in crashes that the peer may not know of, each with the number from which this half went on.
+    gaps: Vec<(u64, Lost)>,
     voided: VecDeque<(Key, Rejection)>,
     /// Own candidates that came back from the peer after a crash.
     returned: BTreeSet<u64>,
@@ -128,6 +134,7 @@ impl Ordered {
             dropped: 0,
             dropped_own: 0,
             graves: BTreeSet::new(),
+            gaps: Vec::new(),
             voided: VecDeque::new(),
             returned: BTreeSet::new(),
             remembered: VecDeque::new(),

@@ -12,7 +12,7 @@ use crate::estp::stamp::Stamp;
 use crate::estp::state::Version;
 use crate::wire::{Kind, Malformed, Reader, kind_of, put_payload, put_varint, read_payload};
 use crate::{limits, pointer};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A seed as it came.
@@ -100,10 +100,13 @@ impl Ordered {
             self.dropped = self.dropped.max(number);
             voided.into_iter().for_each(|(key, rejection)| self.remember_voided(key, rejection));
             self.forget_what_is_in(&vector);
+            self.displace(|_| true, number);
         }
         for item in items {
             self.admit(scene.vector, item, number)?;
         }
+        let log: BTreeSet<Key> = self.log.iter().map(|entry| entry.body.key()).collect();
+        self.removed.retain(|key| !log.contains(key));
         self.fold.bring_up_to_date(&mut self.log, scene, &mut self.flips, &mut touched);
         self.prune(scene.cells);
         Ok(touched.changed(scene.cells))

@@ -25,18 +25,24 @@ impl Cut {
 }
 
 impl Ordered {
-    /// Appends the candidates of a cut, in order, and returns how many there are. From the anchor these are positions too, of own candidates and
-    /// the receiver's alike; to the anchor go the candidates that have no position.
+    /// Appends the candidates of a cut, in order, and returns how many items that are. From the anchor these are positions too, of own candidates and
+    /// the receiver's alike; to the anchor go candidates of this half, and those of its own that it
+    /// has lost.
     pub fn encode_after(&self, cut: Cut, put_author: &PutAuthor<'_>, out: &mut Vec<u8>) -> usize {
         let mut writer = BodyWriter::new(out, put_author);
         let mut count = 0;
+        for (_, gap) in self.gaps.iter().filter(|(arrival, _)| *arrival > cut.after) {
+            writer.put_gap(*gap);
+            count += 1;
+        }
         let late = self.retained.iter().chain(self.log.iter()).filter(|entry| entry.arrival > cut.after);
         for entry in late {
             match (self.log.order(), entry.position) {
                 (Order::Anchor { here: true }, Some(position)) if cut.is_receivers(entry) => writer.put_placed(entry.body.key(), position),
                 (Order::Anchor { here: true }, position) => writer.put_body(&entry.body, position),
-                (Order::Anchor { here: false }, Some(_)) => continue,
                 _ if cut.is_receivers(entry) => continue,
+                // The anchor does not hold its own place for it any more, and says so with a gap.
+                (Order::Anchor { here: false }, Some(_)) if Some(entry.body.author) == cut.receiver => continue,
                 _ => writer.put_body(&entry.body, None),
             }
             count += 1;

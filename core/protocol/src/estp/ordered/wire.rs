@@ -2,7 +2,7 @@
 //! written differently, so whoever calls gives the way to write and read one.
 
 use super::body::{Body, Expect, Guard, Key, LeafAction, LeafOperation};
-use crate::estp::dot::AuthorIndex;
+use crate::estp::dot::{AuthorIndex, Lost};
 use crate::estp::stamp::Stamp;
 use crate::wire::{Kind, Malformed, Reader, kind_of, put_payload, put_signed, put_value, put_varint, read_payload, read_value};
 use crate::{limits, pointer};
@@ -25,7 +25,9 @@ const COUNTER: u8 = 1 << 3;
 const POSITION: u8 = 1 << 4;
 /// Not a body, but the name of one that the reader has: only an author, a number and a position follow.
 const NAME: u8 = 1 << 5;
-const RESERVED: u8 = 0b1100_0000;
+/// Not a body, but a gap in the anchor's positions: its two ends follow.
+const GAP: u8 = 1 << 6;
+const RESERVED: u8 = 1 << 7;
 
 const EQUALS: u8 = 0;
 const ABSENT: u8 = 1;
@@ -54,6 +56,8 @@ pub enum Item {
         /// Its place in the order of the anchor.
         position: u64,
     },
+    /// The anchor was stopped uncleanly and lost these of its numbers: what had its position there has none any more.
+    Gap(Lost),
 }
 
 /// What the next item is told as a difference from.
@@ -86,6 +90,13 @@ impl<'a> BodyWriter<'a> {
         let flags = self.put_key(key);
         self.put_position(position);
         self.out[at] = NAME | POSITION | flags;
+    }
+
+    /// Appends a gap.
+    pub fn put_gap(&mut self, gap: Lost) {
+        self.out.push(GAP);
+        put_varint(self.out, gap.from);
+        put_varint(self.out, gap.to);
     }
 
     /// Appends a candidate.
@@ -206,8 +217,11 @@ impl<'a, E: From<Malformed>> BodyReader<'a, E> {
     /// [`Malformed`] for bytes that no writer appends, and whatever `read_author` gives.
     pub fn item(&mut self, reader: &mut Reader<'_>) -> Result<Item, E> {
         let flags = reader.byte()?;
-        if flags & RESERVED != 0 || (flags & NAME != 0 && flags & !AUTHOR != NAME | POSITION) {
+        if flags & RESERVED != 0 || (flags & GAP != 0 && flags != GAP) || (flags & NAME != 0 && flags & !AUTHOR != NAME | POSITION) {
             return Err(Malformed("candidate").into());
+        }
+        if flags == GAP {
+            return Ok(Item::Gap(Lost { from: reader.varint()?, to: reader.varint()? }));
         }
         let key = self.key(reader, flags)?;
         if flags & NAME != 0 {
@@ -370,7 +384,9 @@ mod tests {
             body: Body { author, number, stamp: Stamp::new(ms, counter), context, guards, operations },
             position,
         });
-        prop_oneof![3 => body, 1 => (key, any::<u64>()).prop_map(|(key, position)| Item::Placed { key, position })]
+        let placed = (key, any::<u64>()).prop_map(|(key, position)| Item::Placed { key, position });
+        let gap = any::<(u64, u64)>().prop_map(|(from, to)| Item::Gap(Lost { from, to }));
+        prop_oneof![4 => body, 2 => placed, 1 => gap]
     }
 
     fn read(bytes: &[u8]) -> Result<Vec<Item>, Malformed> {
@@ -392,6 +408,7 @@ mod tests {
             match item {
                 Item::Body { body, position } => writer.put_body(body, *position),
                 Item::Placed { key, position } => writer.put_placed(*key, *position),
+                Item::Gap(gap) => writer.put_gap(*gap),
             }
         }
         bytes

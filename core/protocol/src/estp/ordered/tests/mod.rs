@@ -1,0 +1,6 @@
+//! The engine of ordered Pairs against a model that folds everything anew.
+
+mod behaviour;
+mod cells;
+mod model;
+mod sim;
