@@ -1,7 +1,8 @@
 //! What programs rely on, one thing at a time.
 
 use super::cells::MapCells;
-use super::sim::{Half, TestCells, add, schema, set};
+use super::draw::{add, set};
+use super::sim::{Half, TestCells, schema};
 use crate::error::Code;
 use crate::estp::dot::AuthorIndex;
 use crate::estp::ordered::{

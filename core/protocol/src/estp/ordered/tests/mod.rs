@@ -2,5 +2,6 @@
 
 mod behaviour;
 mod cells;
+mod draw;
 mod model;
 mod sim;

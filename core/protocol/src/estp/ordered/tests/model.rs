@@ -115,7 +115,7 @@ fn apply(state: &mut State, bodies: &[(Place, Body)], at: usize, path: &str, ord
         ('t', Some(Value::Int(wanted)), Some(Value::Int(held))) if held >= wanted => return false,
         _ => wanted.is_none() && live.is_none(),
     };
-    if !stays && !(kind == 't' && wanted == live) {
+    if !(stays || kind == 't' && wanted == live) {
         state.cells.insert(path.to_owned(), (body.key(), wanted));
     }
     true

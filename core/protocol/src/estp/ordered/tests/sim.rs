@@ -1,13 +1,13 @@
 //! Two halves that write, exchange, commit, crash and come back, in any order; after each step they are what the model says.
 
 use super::cells::MapCells;
+use super::draw::event;
 use super::model;
 use crate::estp::context::Context;
 use crate::estp::dot::{Author, AuthorIndex, Lost, VersionVector};
 use crate::estp::feed::Issue;
 use crate::estp::ordered::{
-    Body, Cells, CommitPoint, Cut, Draft, Expect, Final, Guard, Key, LeafAction, LeafOperation, Order, Ordered, Scene, Seed, Status,
-    Verdict, decode,
+    Body, Cells, CommitPoint, Cut, Draft, Final, Guard, Key, LeafOperation, Order, Ordered, Scene, Seed, Status, Verdict, decode,
 };
 use crate::estp::place::{Place, Survivor};
 use crate::estp::rule::{CustomRules, RuleFailure, Transition};
@@ -19,7 +19,6 @@ use crate::value::Value;
 use crate::wire::{Malformed, Reader};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// What a step does; small numbers choose among what there is.
 #[derive(Clone, Debug)]
@@ -428,52 +427,6 @@ impl<C: TestCells> Half<C> {
     }
 }
 
-const PATHS: [&str; 9] = ["/a", "/b/x", "/b/y", "/n/1", "/n/2", "/m", "/f", "/u", "/d"];
-
-fn operations() -> impl Strategy<Value = Vec<LeafOperation>> {
-    let operation = (0usize..10, 0i64..4, 0u8..4).prop_map(|(path, number, action)| {
-        let path = PATHS.get(path).copied().unwrap_or("/t");
-        let action = match (path, action) {
-            (_, 0) => LeafAction::Delete,
-            ("/n/1" | "/n/2", 1) => LeafAction::Increment(-number),
-            ("/n/1" | "/n/2", _) => LeafAction::Increment(number),
-            ("/f", _) => LeafAction::Set(Value::Bool(number > 1)),
-            _ => LeafAction::Set(Value::Int(number)),
-        };
-        LeafOperation { path: path.into(), action }
-    });
-    prop::collection::vec(operation, 1..4).prop_map(|mut operations| {
-        operations.sort_by(|a, b| a.path.cmp(&b.path));
-        operations.dedup_by(|a, b| a.path == b.path);
-        operations
-    })
-}
-
-fn guard() -> impl Strategy<Value = Guard> {
-    (0usize..3, 0i64..4).prop_map(|(kind, number)| {
-        let (path, expect) = match kind {
-            0 => ("/n/1", Expect::Range { min: Some(Value::Int(number)), max: None }),
-            1 => ("/a", Expect::Equals(Value::Int(number))),
-            _ => ("/u", Expect::Absent),
-        };
-        Guard { path: path.into(), expect }
-    })
-}
-
-pub(super) fn event(crashes: bool) -> impl Strategy<Value = Event> {
-    let half = || 0usize..2;
-    let write = (half(), 0u64..6, prop::collection::vec(guard(), 0..2), operations())
-        .prop_map(|(half, now, guards, operations)| Event::Write { half, now, guards, operations });
-    prop_oneof![
-        10 => write,
-        5 => (half(), 0u64..4).prop_map(|(to, again)| Event::Deliver { to, again }),
-        3 => half().prop_map(|half| Event::Observe { half }),
-        4 => half().prop_map(|half| Event::Store { half }),
-        4 => (half(), 0usize..3).prop_map(|(half, back)| Event::Commit { half, back }),
-        u32::from(crashes) => half().prop_map(|half| Event::Crash { half }),
-    ]
-}
-
 fn run<C: TestCells>(anchored: bool, limit: usize, events: &[Event]) {
     let mut sim: Sim<C> = Sim::new(anchored, limit);
     events.iter().for_each(|event| sim.step(event));
@@ -512,14 +465,4 @@ proptest! {
     fn a_half_that_was_away_for_long_is_reseeded(events in prop::collection::vec(event(false), 1..80)) {
         run::<MapCells>(true, 4, &events);
     }
-}
-
-/// For other tests.
-pub(super) fn set(path: &str, value: impl Into<Value>) -> LeafOperation {
-    LeafOperation { path: Arc::from(path), action: LeafAction::Set(value.into()) }
-}
-
-/// For other tests.
-pub(super) fn add(path: &str, number: i64) -> LeafOperation {
-    LeafOperation { path: Arc::from(path), action: LeafAction::Increment(number) }
 }
