@@ -231,9 +231,14 @@ impl HalfPair {
         }
         self.state.set_shown(cell, base);
         if !survivors.is_empty() {
+            let lowest = survivors.iter().filter(|survivor| !survivor.committed).map(|survivor| survivor.version.stamp).min();
             self.state.open_layer(cell).survivors = survivors;
-            self.state.wait(cell);
             self.show(cell);
+            match lowest {
+                Some(stamp) => self.state.wait(cell, stamp),
+                None if self.commit_cell(cell, Place::FIRST) => self.prunable.push(cell),
+                None => {}
+            }
         } else if self.state.live(cell).is_none() {
             self.prunable.push(cell);
         }

@@ -98,22 +98,28 @@ impl HalfPair {
         }
     }
 
-    /// Looks at all cells that wait: one that has changed lately may hold candidates, too, that have waited for long.
+    /// Commits the versions up to the point, cell by cell. Takes time for the cells that hold such versions alone.
     fn commit_cells(&mut self, point: Place) {
-        let mut prunable = Vec::new();
-        let mut next = self.state.next_waiting(None);
-        while let Some(cell) = next {
-            next = self.state.next_waiting(Some(cell));
+        let mut left = Vec::new();
+        while let Some(cell) = self.state.take_due(point.stamp) {
             if self.commit_cell(cell, point) {
-                prunable.push(cell);
+                self.prunable.push(cell);
             }
+            left.extend(self.lowest_uncommitted(cell).map(|stamp| (cell, stamp)));
         }
-        self.prunable.extend(prunable);
+        for (cell, stamp) in left {
+            self.state.wait_on(cell, stamp);
+        }
         self.prune();
     }
 
+    fn lowest_uncommitted(&self, cell: CellIndex) -> Option<Stamp> {
+        let survivors = self.state.layer(cell)?.survivors.iter();
+        survivors.filter(|survivor| !survivor.committed).map(|survivor| survivor.version.stamp).min()
+    }
+
     /// Marks what is committed now, and makes the cell clean if that is all of it. Returns whether it is a committed tombstone.
-    fn commit_cell(&mut self, cell: CellIndex, point: Place) -> bool {
+    pub(super) fn commit_cell(&mut self, cell: CellIndex, point: Place) -> bool {
         let HalfPair { state, vector, .. } = self;
         let layer = state.open_layer(cell);
         let (mut is_whole, mut is_news) = (true, false);

@@ -26,6 +26,7 @@ impl HalfPair {
     ///
     /// What is committed stays below, for those who read the committed state, until the newcomer is committed, too.
     pub(super) fn admit(&mut self, cell: CellIndex, newcomer: Survivor, number: u64, birth: Birth) -> bool {
+        let stamp = newcomer.version.stamp;
         let is_counter = *self.rule(cell) == Rule::Counter;
         let was_clean = self.state.layer(cell).is_none();
         let layer = self.state.open_layer(cell);
@@ -42,7 +43,7 @@ impl HalfPair {
         layer.survivors.retain(stays);
         layer.survivors.push(newcomer);
         self.state.arrive(cell, number, birth);
-        self.state.wait(cell);
+        self.state.wait(cell, stamp);
         true
     }
 

@@ -17,6 +17,7 @@ pub use tree::{CellIndex, ROOT};
 
 use crate::estp::rule::PathRule;
 use crate::estp::schema::Schema;
+use crate::estp::stamp::Stamp;
 use crate::value::Value;
 use arrivals::Arrivals;
 use digest::RunningDigest;
@@ -142,12 +143,25 @@ impl StateBlock {
         }
     }
 
-    /// The cell's layer waits to be committed, behind all that wait already.
-    pub fn wait(&mut self, cell: CellIndex) {
+    /// The cell's layer waits to be committed, behind all that wait already, for a version of that stamp.
+    pub fn wait(&mut self, cell: CellIndex, stamp: Stamp) {
         let index = self.tree.node(cell).layer;
         if index != CLEAN {
-            self.layers.wait(index);
+            self.layers.wait(index, stamp);
         }
+    }
+
+    /// The cell still waits, for a version of that stamp.
+    pub fn wait_on(&mut self, cell: CellIndex, stamp: Stamp) {
+        let index = self.tree.node(cell).layer;
+        if index != CLEAN {
+            self.layers.list_due(index, stamp);
+        }
+    }
+
+    /// A cell that waits with a version stamped up to `stamp`, once: [`StateBlock::wait`] and [`StateBlock::wait_on`] list it again.
+    pub fn take_due(&mut self, stamp: Stamp) -> Option<CellIndex> {
+        self.layers.take_due(stamp)
     }
 
     /// The cell's layer waits no more, though it stays.
@@ -166,11 +180,6 @@ impl StateBlock {
     /// How many cells wait to be committed.
     pub fn waiting_count(&self) -> usize {
         self.layers.waiting()
-    }
-
-    /// The cell that waits behind `after`, or the first one: to walk the list while cells leave it behind the walker.
-    pub fn next_waiting(&self, after: Option<CellIndex>) -> Option<CellIndex> {
-        self.layers.next_after(after.map(|cell| self.tree.node(cell).layer)).map(|(_, cell)| cell)
     }
 
     /// Shows a tentative version above the committed one: for a Pair that keeps its candidates apart from its cells.

@@ -5,6 +5,9 @@
 
 use super::cell::{Survivor, Version};
 use super::tree::CellIndex;
+use crate::estp::stamp::Stamp;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 /// A cell's place in the slab of layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +35,8 @@ struct Slot {
     newer: LayerIndex,
     /// It is in the list of those that wait.
     waits: bool,
+    /// Under which stamp the heap has it.
+    due: Option<Stamp>,
 }
 
 #[derive(Debug)]
@@ -41,11 +46,13 @@ pub(super) struct Layers {
     oldest: LayerIndex,
     newest: LayerIndex,
     waiting: usize,
+    /// Those that wait, by the lowest stamp that is to be committed. An entry whose slot says otherwise counts for nothing.
+    due: BinaryHeap<Reverse<(Stamp, u32)>>,
 }
 
 impl Default for Layers {
     fn default() -> Self {
-        Layers { slots: Vec::new(), free: Vec::new(), oldest: CLEAN, newest: CLEAN, waiting: 0 }
+        Layers { slots: Vec::new(), free: Vec::new(), oldest: CLEAN, newest: CLEAN, waiting: 0, due: BinaryHeap::new() }
     }
 }
 
@@ -65,7 +72,7 @@ impl Layers {
             return index;
         }
         let index = LayerIndex(self.slots.len() as u32);
-        self.slots.push(Slot { layer: Layer::default(), cell, older: CLEAN, newer: CLEAN, waits: false });
+        self.slots.push(Slot { layer: Layer::default(), cell, older: CLEAN, newer: CLEAN, waits: false, due: None });
         index
     }
 
@@ -73,15 +80,18 @@ impl Layers {
     pub(super) fn free(&mut self, index: LayerIndex) -> Option<Version> {
         self.leave(index);
         self.free.push(index);
-        let layer = &mut self.slots[index.0 as usize].layer;
+        let slot = &mut self.slots[index.0 as usize];
+        slot.due = None;
+        let layer = &mut slot.layer;
         layer.survivors.clear();
         layer.stale = false;
         layer.base.take()
     }
 
-    /// Moves a layer to the end of the list of those that wait to be committed.
-    pub(super) fn wait(&mut self, index: LayerIndex) {
-        if self.newest == index {
+    /// Moves a layer to the end of the list of those that wait to be committed, for a version of that stamp.
+    pub(super) fn wait(&mut self, index: LayerIndex, stamp: Stamp) {
+        self.list_due(index, stamp);
+        if self.newest == index && self.slots[index.0 as usize].waits {
             return;
         }
         self.leave(index);
@@ -93,6 +103,15 @@ impl Layers {
             None => self.oldest = index,
         }
         self.waiting += 1;
+    }
+
+    /// Lists a layer under the stamp of a version that is to be committed, unless it is listed under an earlier one.
+    pub(super) fn list_due(&mut self, index: LayerIndex, stamp: Stamp) {
+        let slot = &mut self.slots[index.0 as usize];
+        if slot.due.is_none_or(|due| stamp < due) {
+            slot.due = Some(stamp);
+            self.due.push(Reverse((stamp, index.0)));
+        }
     }
 
     /// Takes a layer out of the list; it stays with its cell.
@@ -123,13 +142,21 @@ impl Layers {
         Waiting { layers: self, next: self.oldest }
     }
 
-    /// The cell that waits behind `after`, or the first one.
-    pub(super) fn next_after(&self, after: Option<LayerIndex>) -> Option<(LayerIndex, CellIndex)> {
-        let next = match after {
-            None => self.oldest,
-            Some(index) => self.slots[index.0 as usize].newer,
-        };
-        self.slots.get(next.0 as usize).map(|slot| (next, slot.cell))
+    /// A layer with a version stamped up to `stamp` that was not committed when it was last looked at. It is listed again by [`Layers::wait`].
+    pub(super) fn take_due(&mut self, stamp: Stamp) -> Option<CellIndex> {
+        while let Some(&Reverse((due, index))) = self.due.peek()
+            && due <= stamp
+        {
+            self.due.pop();
+            let slot = &mut self.slots[index as usize];
+            if slot.due == Some(due) {
+                slot.due = None;
+                if slot.waits {
+                    return Some(slot.cell);
+                }
+            }
+        }
+        None
     }
 }
 
