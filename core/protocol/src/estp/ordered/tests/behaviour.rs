@@ -342,3 +342,42 @@ proptest! {
         prop_assert_eq!(a.cells.read(""), b.cells.read(""));
     }
 }
+
+#[test]
+fn an_anchor_without_its_ledger_goes_on_from_the_other_half() {
+    let schema = schema();
+    let mut b: Half<MapCells> = Half::new(1, Order::Anchor { here: false }, 16);
+    let mut a: Half<MapCells> = Half::new(0, Order::Anchor { here: true }, 16);
+    let put_author = |out: &mut Vec<u8>, index: AuthorIndex| out.push(1 - index.0 as u8);
+    let mut read_author = |reader: &mut Reader<'_>| -> Result<AuthorIndex, Malformed> { Ok(AuthorIndex(reader.byte()?.into())) };
+    let mut to_b = |a: &Half<MapCells>, b: &mut Half<MapCells>| {
+        let mut bytes = Vec::new();
+        let cut = Cut { after: 0, receiver: Some(AuthorIndex(1)), receiver_lost: Default::default() };
+        a.ordered.encode_after(cut, &put_author, &mut bytes);
+        b.number += 1;
+        for item in decode(&bytes, &mut read_author).unwrap() {
+            b.ordered.admit(&b.vector, item, b.number).unwrap();
+        }
+    };
+    a.write(&schema, 1, vec![], vec![set("/a", 1i64)]);
+    a.write(&schema, 2, vec![], vec![set("/b/x", 1i64)]);
+    to_b(&a, &mut b);
+    b.with(&schema, |ordered, scene| ordered.commit_up_to(scene, CommitPoint::Position(1), || 10));
+    b.write(&schema, 3, vec![], vec![set("/a", 2i64)]);
+    // The anchor begins anew, with other numbers.
+    let mut a: Half<MapCells> = Half::new(0, Order::Anchor { here: true }, 16);
+    b.ordered.anchor_anew(b.number + 1);
+    assert!(b.ordered.needs_seed(0, true));
+    let mut bytes = Vec::new();
+    b.ordered.encode_seed(&b.cells, &b.vector, &put_author, &mut bytes);
+    let mut read_author = |reader: &mut Reader<'_>| -> Result<AuthorIndex, Malformed> { Ok(AuthorIndex(reader.byte()?.into())) };
+    let seed = Seed::decode(&bytes, &mut read_author).unwrap();
+    a.with(&schema, |ordered, scene| ordered.apply_seed(scene, seed, 1, false)).unwrap();
+    assert_eq!(a.cells.read("").unwrap().to_string(), r#"{"a": 2, "b": {"x": 1}}"#);
+    to_b(&a, &mut b);
+    for half in [&mut a, &mut b] {
+        let committed = half.with(&schema, |ordered, scene| ordered.commit_up_to(scene, CommitPoint::Position(1), || 20));
+        assert_eq!((committed.finals.len(), half.ordered.is_clean()), (2, true));
+    }
+    assert_eq!(a.cells.read(""), b.cells.read(""));
+}
