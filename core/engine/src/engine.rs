@@ -100,7 +100,7 @@ impl Engine {
             let changed = registry.sequencer().last();
             let index = registry.add_pair(id, changed, in_ledger);
             let half = Outfit { schema: Arc::clone(&schema), rules: shared.rules() }.new_half(me, None);
-            let terms = Terms { row, id, name, durability: options.durability, schema };
+            let terms = Terms { row, id, name, durability: options.durability, schema, write_timeout: options.write_timeout };
             Ok(PairCore::awake(index, terms, half))
         })?;
         let pair = Pair::new(Arc::clone(&self.open), core);
@@ -312,7 +312,7 @@ fn restore_pairs(shared: &Shared, me: Author) -> Result<(), Error> {
                 registry.gaps(peer).iter().for_each(|gap| half.note_lost(*gap));
             }
             drop(registry);
-            let terms = Terms { row: record.index, id: *id, name, durability, schema };
+            let terms = Terms { row: record.index, id: *id, name, durability, schema, write_timeout: None };
             Ok(PairCore::asleep(index, terms, me, half, record.changed))
         })?;
     }

@@ -33,6 +33,13 @@ impl Error {
         Error { code, more: Box::new(More { detail: detail.into(), candidate: None }) }
     }
 
+    /// The same error, of a write that was done: by its candidate the outcome can be asked for.
+    #[must_use]
+    pub(crate) fn of_candidate(mut self, candidate: Candidate) -> Error {
+        self.more.candidate = Some(candidate);
+        self
+    }
+
     /// The error of a path that is no JSON Pointer.
     pub(crate) fn pointer(path: &str, error: PointerError) -> Error {
         Error::new(Code::Pointer, format!("{path:?} is no path: {error}"))

@@ -26,6 +26,7 @@ mod storage;
 #[cfg(test)]
 mod testing;
 mod time;
+mod writing;
 
 pub use candidate::Candidate;
 pub use engine::{Engine, Traffic};
@@ -44,6 +45,7 @@ pub use spook_protocol::estp::{Author, Digest, Dot, Stamp};
 pub use spook_protocol::id::{EndpointId, PairId};
 pub use spook_protocol::value::{Object, Value};
 pub use time::WallClock;
+pub use writing::{Expect, Fingerprint, Guard, Status, Wait, Write, WriteOptions};
 
 /// The README's snippet in Rust is a test.
 #[cfg(doctest)]

@@ -76,11 +76,13 @@ pub struct PairOptions {
     /// What both sides agree on: rules per path, consistency, guards, registers. An object, empty by default: any value anywhere, and of concurrent
     /// writes the last one wins. It is agreed when the Pair is created, and stays. docs/schema.md has its fields.
     pub schema: Value,
+    /// How long a write of a strong Pair waits here until it is committed; 10 s if not given. It is not stored, and no part of the agreement.
+    pub write_timeout: Option<Duration>,
 }
 
 impl Default for PairOptions {
     fn default() -> PairOptions {
-        PairOptions { durability: Durability::default(), schema: Value::empty_object() }
+        PairOptions { durability: Durability::default(), schema: Value::empty_object(), write_timeout: None }
     }
 }
 

@@ -2,11 +2,11 @@
 
 use crate::courier::PeerLink;
 use crate::error::Error;
-use crate::observe::{Event, Happening, News, Observers, Wakes};
+use crate::observe::{Event, Happening, News, Observers, Verdict, Wakes};
 use crate::options::Durability;
 use crate::storage::Outfit;
 use spook_ledger::Ledger;
-use spook_protocol::estp::half::{HalfRecord, Horizon, RuleNotice};
+use spook_protocol::estp::half::{HalfRecord, Horizon, RuleNotice, VerdictNotice};
 use spook_protocol::estp::rule::CustomRules;
 use spook_protocol::estp::schema::{CollapseMode, Schema};
 use spook_protocol::estp::{Author, HalfPair};
@@ -29,6 +29,8 @@ pub(crate) struct PairCore {
     pub(crate) durability: Durability,
     /// What both sides agreed on.
     pub(crate) schema: Arc<Schema>,
+    /// How long writes of a strong Pair wait, if that was chosen.
+    pub(crate) write_timeout: Option<Duration>,
     pub(crate) me: Author,
     pub(crate) observers: Observers,
     state: Mutex<PairState>,
@@ -45,6 +47,7 @@ pub(crate) struct Terms {
     pub(crate) name: String,
     pub(crate) durability: Durability,
     pub(crate) schema: Arc<Schema>,
+    pub(crate) write_timeout: Option<Duration>,
 }
 
 /// What a Pair that wakes needs of its engine.
@@ -60,6 +63,9 @@ pub(crate) trait Surroundings {
 
     /// There is something to store of a Pair for which no number was taken: its commit point has moved on.
     fn note_committed(&self, pair: &PairCore);
+
+    /// A number for candidates of an ordered Pair that are committed.
+    fn commit_number(&self, pair: PairIndex) -> u64;
 }
 
 /// What the lock of a Pair guards.
@@ -88,10 +94,10 @@ impl PairCore {
     }
 
     fn with(index: PairIndex, terms: Terms, me: Author, replica: Replica) -> PairCore {
-        let Terms { row, id, name, durability, schema } = terms;
+        let Terms { row, id, name, durability, schema, write_timeout } = terms;
         let state = Mutex::new(PairState { replica, link: None, presence: Presence::default() });
         let (observers, settling, waiting) = (Observers::default(), Condvar::new(), AtomicU32::new(0));
-        PairCore { index, row, id, name, durability, schema, me, observers, state, settling, waiting }
+        PairCore { index, row, id, name, durability, schema, write_timeout, me, observers, state, settling, waiting }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, PairState> {
@@ -143,7 +149,11 @@ impl PairCore {
     /// Draws the conclusions from how far both sides have got; returns whether everything is committed.
     pub(crate) fn settle_half(&self, half: &mut HalfPair, surroundings: &impl Surroundings) -> bool {
         let before = half.commit_point();
-        let is_settled = half.settle(surroundings.horizon(self.index));
+        let mut is_settled = half.settle(surroundings.horizon(self.index));
+        if half.can_commit() {
+            half.commit_log(|| surroundings.commit_number(self.index));
+            is_settled = half.settle(surroundings.horizon(self.index));
+        }
         if half.commit_point() != before {
             surroundings.note_committed(self);
         }
@@ -201,7 +211,13 @@ fn events_of(half: &mut HalfPair) -> Vec<Event> {
         rule: rule.into(),
         why: failure.to_string().into(),
     };
-    half.take_rule_notices().into_iter().map(failed).map(|what| Event { after_seq, what }).collect()
+    let rules = half.take_rule_notices().into_iter().map(failed);
+    let happenings: Vec<Happening> = rules.chain(half.take_verdicts().into_iter().map(judged)).collect();
+    happenings.into_iter().map(|what| Event { after_seq, what }).collect()
+}
+
+fn judged(VerdictNotice { dot, verdict, committed, cause }: VerdictNotice) -> Happening {
+    Happening::Verdict { dot, verdict: Verdict::from(verdict), committed, cause }
 }
 
 impl PairState {
@@ -232,6 +248,8 @@ impl PairState {
     ) -> Result<R, Error> {
         match &mut self.replica {
             Replica::Awake(half) => Ok(work(half)),
+            // What a guard lets through may depend on any cell.
+            Replica::Asleep(..) if core.schema.is_ordered() => self.half(core, surroundings).map(work),
             Replica::Asleep(record, _) => {
                 let mut part = core.outfit(surroundings).load_part(surroundings.ledger(), core.row, core.me, record.clone(), path)?;
                 part.settle(surroundings.horizon(core.index));

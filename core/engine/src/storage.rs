@@ -5,6 +5,7 @@ use crate::time;
 use spook_ledger::{Batch, KeyRange, Ledger, LedgerError, Table};
 use spook_protocol::error::Code;
 use spook_protocol::estp::half::HalfRecord;
+use spook_protocol::estp::ordered::Key;
 use spook_protocol::estp::rule::CustomRules;
 use spook_protocol::estp::schema::{CollapseMode, Schema};
 use spook_protocol::estp::state::StoredCell;
@@ -123,6 +124,26 @@ pub(crate) fn cell_key(key: &mut Vec<u8>, row: u32, path: &str) {
     key.extend_from_slice(path.as_bytes());
 }
 
+/// In the place of a path, whose first byte is '/': the log of an ordered Pair, and the bodies in it.
+const LOG: u8 = 1;
+const BODY: u8 = 2;
+
+/// The key of what an ordered Pair keeps of its log besides the candidates.
+pub(crate) fn log_key(key: &mut Vec<u8>, row: u32) {
+    key.clear();
+    key.extend_from_slice(&row.to_be_bytes());
+    key.push(LOG);
+}
+
+/// The key of a candidate in the log of an ordered Pair.
+pub(crate) fn body_key(key: &mut Vec<u8>, row: u32, (author, number): Key) {
+    key.clear();
+    key.extend_from_slice(&row.to_be_bytes());
+    key.push(BODY);
+    key.extend_from_slice(&author.0.to_be_bytes());
+    key.extend_from_slice(&number.to_be_bytes());
+}
+
 fn read_cell(key: &[u8], value: &[u8]) -> Result<(String, StoredCell), Error> {
     let path = key.get(4..).and_then(|path| std::str::from_utf8(path).ok()).ok_or_else(|| corrupt("a cell's key", Malformed("path")))?;
     let cell = record::read_cell(value).map_err(|error| corrupt("a cell", error))?;
@@ -152,7 +173,12 @@ impl Outfit {
 
     /// Brings a half back with all its cells.
     pub(crate) fn load_half(self, ledger: &Ledger, row: u32, me: Author, record: HalfRecord) -> Result<HalfPair, Error> {
-        self.restore_with(me, record, scan_cells(ledger, &row.to_be_bytes())?)
+        let is_ordered = self.schema.is_ordered();
+        let mut half = self.restore_with(me, record, scan_cells(ledger, &row.to_be_bytes())?)?;
+        if is_ordered {
+            load_log(ledger, row, &mut half)?;
+        }
+        Ok(half)
     }
 
     /// Brings a half back with the cells at and below a path alone: that is enough to read there.
@@ -183,10 +209,28 @@ impl Outfit {
     }
 }
 
+fn load_log(ledger: &Ledger, row: u32, half: &mut HalfPair) -> Result<(), Error> {
+    let mut key = Vec::new();
+    log_key(&mut key, row);
+    // A Pair that was never stored with its log has none yet.
+    let Some(meta) = ledger.get(Table::Cells, &key)? else { return Ok(()) };
+    let mut records: Vec<Vec<u8>> = Vec::new();
+    key.truncate(4);
+    key.push(BODY);
+    ledger.scan(Table::Cells, KeyRange::prefix(&key), &mut |_, value| {
+        records.push(value.to_vec());
+        true
+    })?;
+    half.restore_log(&meta, records.iter().map(Vec::as_slice)).map_err(|error| corrupt("the log of a Pair", error))
+}
+
 fn scan_cells(ledger: &Ledger, prefix: &[u8]) -> Result<Vec<(String, StoredCell)>, Error> {
     let mut cells = Vec::new();
     let mut failed = None;
     ledger.scan(Table::Cells, KeyRange::prefix(prefix), &mut |key, value| {
+        if matches!(key.get(4), Some(&(LOG | BODY))) {
+            return true;
+        }
         match read_cell(key, value) {
             Ok(cell) => cells.push(cell),
             Err(error) => failed = Some(error),

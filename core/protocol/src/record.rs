@@ -136,8 +136,13 @@ impl PairRecord {
             put_varint(out, seen.number);
             out.extend_from_slice(&seen.stamp.bits().to_le_bytes());
         }
-        let HalfRecord { committed, uncommitted_own, uncommitted_theirs, last_remote_arrival, lost, .. } = &self.half;
-        out.push(u8::from(committed.is_some()) | u8::from(*uncommitted_own) << 1 | u8::from(*uncommitted_theirs) << 2);
+        let HalfRecord { committed, uncommitted_own, uncommitted_theirs, last_remote_arrival, is_opener, lost, .. } = &self.half;
+        out.push(
+            u8::from(committed.is_some())
+                | u8::from(*uncommitted_own) << 1
+                | u8::from(*uncommitted_theirs) << 2
+                | u8::from(*is_opener) << 3,
+        );
         if let Some(place) = committed {
             out.extend_from_slice(place.author.endpoint.as_bytes());
             out.extend_from_slice(&place.author.epoch.to_le_bytes());
@@ -175,6 +180,7 @@ impl PairRecord {
             uncommitted_own: flags & 2 != 0,
             uncommitted_theirs: flags & 4 != 0,
             last_remote_arrival: reader.varint()?,
+            is_opener: flags & 8 != 0,
             lost: read_lost(&mut reader)?,
         };
         let schema = read_value(&mut reader)?;
@@ -403,6 +409,7 @@ mod tests {
                 uncommitted_own: true,
                 uncommitted_theirs: slot.is_some(),
                 last_remote_arrival: 66,
+                is_opener: slot.is_some(),
                 lost: vec![Lost { from: 3, to: 9 }],
             };
             let schema = Value::object([("version", 1i64)]);

@@ -105,7 +105,7 @@ impl EngineHost<'_> {
             }
             let outfit = Outfit { schema: Arc::clone(&schema), rules: shared.rules() };
             let half = outfit.new_half(me, Some(peer));
-            let terms = Terms { row, id: offer.pair, name, durability: Durability::Batched, schema };
+            let terms = Terms { row, id: offer.pair, name, durability: Durability::Batched, schema, write_timeout: None };
             Ok(PairCore::awake(pair, terms, half))
         })?;
         shared.arrive(core.index, Stamp::ZERO);

@@ -1,5 +1,6 @@
 //! What happens to a Pair besides changes of its state and of its lifecycle.
 
+use spook_protocol::estp::ordered;
 use spook_protocol::estp::{Digest, Dot};
 use spook_protocol::pointer;
 use spook_protocol::value::Value;
@@ -81,6 +82,19 @@ pub enum Verdict {
     Rejected(Arc<str>),
     /// It waits for a rule, or for a candidate before it that does, for this reason.
     Undecided(Arc<str>),
+}
+
+impl From<ordered::Verdict> for Verdict {
+    fn from(verdict: ordered::Verdict) -> Verdict {
+        match verdict {
+            ordered::Verdict::Accepted => Verdict::Accepted,
+            ordered::Verdict::Rejected(rejection) => Verdict::Rejected(rejection.to_string().into()),
+            ordered::Verdict::Unresolved { path, rule, failure } => {
+                Verdict::Undecided(format!("{failure}: transition:{rule} at {path:?}").into())
+            }
+            ordered::Verdict::Waiting => Verdict::Undecided("it waits behind one that a rule has not decided on".into()),
+        }
+    }
 }
 
 impl Happening {

@@ -2,13 +2,14 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `read`, `write`, `observe`, `collapse`, `clock`, `presence` | the calls of these names |
+//! | `read`, `write`, `status`, `observe`, `collapse`, `clock`, `presence` | the calls of these names |
 
 mod clock;
 mod collapse;
 mod observe;
 mod presence;
 mod read;
+mod status;
 mod write;
 
 pub use clock::Clock;

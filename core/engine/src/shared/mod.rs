@@ -108,6 +108,12 @@ impl Surroundings for Shared {
         Arc::clone(&self.rules) as Arc<dyn CustomRules>
     }
 
+    fn commit_number(&self, pair: PairIndex) -> u64 {
+        let number = self.arrive(pair, Stamp::ZERO).number;
+        self.notify_ledger();
+        number
+    }
+
     fn note_committed(&self, pair: &PairCore) {
         if pair.durability != Durability::Memory && !self.is_in_memory() {
             self.committed.lock().unwrap_or_else(PoisonError::into_inner).insert(pair.index);

@@ -3,9 +3,9 @@
 use super::Shared;
 use crate::options::Durability;
 use crate::pair_core::PairCore;
-use crate::storage::{ENDPOINT, cell_key};
+use crate::storage::{ENDPOINT, body_key, cell_key, log_key};
 use spook_ledger::{Batch, Cut, LedgerError, Source, Table};
-use spook_protocol::estp::Stamp;
+use spook_protocol::estp::{HalfPair, Stamp};
 use spook_protocol::record::{self, EndpointRecord, PairRecord};
 use std::sync::{Mutex, PoisonError, Weak};
 
@@ -103,6 +103,7 @@ fn put_pair(batch: &mut Batch, buffers: &mut Buffers, shared: &Shared, core: &Pa
             record::put_cell(&mut buffers.value, half.state(), cell);
             batch.put(Table::Cells, &buffers.key, &buffers.value);
         }
+        put_log(batch, buffers, core.row, half, after);
     }
     let (half, changed) = state.record();
     let slot = shared.registry().share_of(core.index).map(|share| share.slot);
@@ -112,4 +113,23 @@ fn put_pair(batch: &mut Batch, buffers: &mut Buffers, shared: &Shared, core: &Pa
     buffers.value.clear();
     record.put(&mut buffers.value);
     batch.put(Table::Pairs, core.id.as_bytes(), &buffers.value);
+}
+
+/// What an ordered Pair keeps beside its cells, in the same batch.
+fn put_log(batch: &mut Batch, buffers: &mut Buffers, row: u32, half: &mut HalfPair, after: u64) {
+    for key in half.take_removed() {
+        body_key(&mut buffers.key, row, key);
+        batch.delete(Table::Cells, &buffers.key);
+    }
+    let Some(log) = half.log() else { return };
+    for entry in log.records_after(after) {
+        body_key(&mut buffers.key, row, entry.body.key());
+        buffers.value.clear();
+        entry.put_record(&mut buffers.value);
+        batch.put(Table::Cells, &buffers.key, &buffers.value);
+    }
+    log_key(&mut buffers.key, row);
+    buffers.value.clear();
+    log.put_meta(&mut buffers.value);
+    batch.put(Table::Cells, &buffers.key, &buffers.value);
 }

@@ -119,6 +119,8 @@ pub enum WriteError {
         /// The path as given.
         path: String,
     },
+    /// Guards in a Pair that keeps no candidates whole.
+    Guards,
     /// A candidate without operations.
     Empty,
     /// As many candidates wait to be committed as the Pair allows.
@@ -146,6 +148,7 @@ impl WriteError {
             WriteError::Rule { .. } => Code::Type,
             WriteError::Overflow { .. } => Code::TooLarge,
             WriteError::Overlap { .. } | WriteError::Empty => Code::Invalid,
+            WriteError::Guards => Code::Guard,
             WriteError::Backpressure { .. } => Code::Backpressure,
             WriteError::NotOpen { .. } => Code::Closed,
         }
@@ -172,6 +175,7 @@ impl fmt::Display for WriteError {
             WriteError::Overflow { path } => {
                 write!(out, "the total that this endpoint adds to the counter at {path:?} would leave the range of int64")
             }
+            WriteError::Guards => out.write_str("this Pair was created without guards"),
             WriteError::Empty => out.write_str("the list of operations is empty"),
             WriteError::Backpressure { pending } => write!(out, "{pending} candidates wait to be committed already"),
             WriteError::NotOpen { state } => write!(out, "the Pair is {state}"),

@@ -412,8 +412,10 @@ impl<H: Host> Around<'_, H> {
 /// Lets a delta pass if no stamp of the peer's in it is too far ahead. What was written here and comes back was in time once.
 fn in_time(delta: Delta, half: &HalfPair, ends: Ends, (wall, latest): (u64, u64)) -> Result<Delta, Stop> {
     let of_others = |author| half.vector().author(author).endpoint != ends.receiver.endpoint;
-    let ahead = delta.cells.iter().map(|cell| &cell.version).filter(|version| version.stamp.ms() > latest && of_others(version.author));
-    match ahead.map(|version| version.stamp.ms()).max() {
+    let of_cells = delta.cells.iter().map(|cell| (cell.version.author, cell.version.stamp));
+    let of_log = delta.ordered.iter().flat_map(|ordered| ordered.stamps());
+    let ahead = of_cells.chain(of_log).filter(|(author, stamp)| stamp.ms() > latest && of_others(*author));
+    match ahead.map(|(_, stamp)| stamp.ms()).max() {
         Some(ms) => Err(Stop::Early(ms - wall)),
         None => Ok(delta),
     }

@@ -2,7 +2,7 @@
 
 use super::dictionary::ReadDictionary;
 use super::head::{Naming, read_author, read_step};
-use super::{Baseline, Delta, Ends, Incoming, WireBirth};
+use super::{Baseline, Delta, Ends, Incoming, WireBirth, ordered};
 use crate::estp::context::Context;
 use crate::estp::dot::{Author, AuthorIndex};
 use crate::estp::half::HalfPair;
@@ -56,6 +56,9 @@ pub fn decode(
     base: &mut Baseline,
     dictionary: Option<&mut ReadDictionary>,
 ) -> Result<Delta, DeltaError> {
+    if let Some(delta) = ordered::decode(bytes, half, ends)? {
+        return Ok(delta);
+    }
     let mut reader = Reader::new(bytes);
     let mut delta = Delta::default();
     let mut decoder = Decoder { half, slot, ends, base, dictionary, text: String::new() };
@@ -73,6 +76,9 @@ pub fn decode(
 /// # Errors
 /// [`DeltaError::Malformed`].
 pub fn skip(bytes: &[u8], ends: Ends, base: &mut Baseline, dictionary: &mut ReadDictionary) -> Result<(), DeltaError> {
+    if ordered::is_ordered(bytes) {
+        return Ok(());
+    }
     let mut reader = Reader::new(bytes);
     while !reader.is_empty() {
         let head = reader.byte()?;
@@ -106,6 +112,15 @@ fn read_birth(reader: &mut Reader<'_>, naming: Naming, base: &mut Baseline, ends
     base.birth.author = if coded & 1 == 0 { None } else { read_author(reader, ends)? };
     base.birth.place = u32::try_from(coded >> 1).map_err(|_| Malformed("birth"))?;
     Ok(())
+}
+
+/// Two members: a candidate is one of theirs, in whatever epoch.
+pub(super) fn enter_author(half: &mut HalfPair, ends: Ends, author: Option<Author>) -> Result<AuthorIndex, DeltaError> {
+    let author = ends.expand(author);
+    if author.endpoint != ends.sender.endpoint && author.endpoint != ends.receiver.endpoint {
+        return Err(DeltaError::Stranger);
+    }
+    half.intern(author).ok_or(DeltaError::TooManyEpochs)
 }
 
 struct Decoder<'d> {
@@ -170,13 +185,8 @@ impl Decoder<'_> {
         Ok(context)
     }
 
-    /// Two members: a candidate is one of theirs, in whatever epoch.
     fn author(&mut self, author: Option<Author>) -> Result<AuthorIndex, DeltaError> {
-        let author = self.ends.expand(author);
-        if author.endpoint != self.ends.sender.endpoint && author.endpoint != self.ends.receiver.endpoint {
-            return Err(DeltaError::Stranger);
-        }
-        self.half.intern(author).ok_or(DeltaError::TooManyEpochs)
+        enter_author(self.half, self.ends, author)
     }
 
     /// `None` for a number that was given to a cell that is not here.

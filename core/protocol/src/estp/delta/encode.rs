@@ -2,7 +2,7 @@
 
 use super::dictionary::WriteDictionary;
 use super::head::{Naming, put_author, put_step};
-use super::{Baseline, CandidateHead, Ends, WireBirth};
+use super::{Baseline, CandidateHead, Ends, WireBirth, ordered};
 use crate::estp::context::Context;
 use crate::estp::dot::Lost;
 use crate::estp::half::HalfPair;
@@ -35,6 +35,9 @@ pub struct Encoder<'l> {
 
 /// Appends the cells of the cut and returns how many versions there are. `slot` is the Pair's number between the two endpoints.
 pub fn encode(encoder: &mut Encoder<'_>, half: &HalfPair, slot: u64, cut: Cut, out: &mut Vec<u8>) -> usize {
+    if let Some(log) = half.log() {
+        return ordered::encode(log, half, encoder.ends, cut, out);
+    }
     let mut texts = Texts::default();
     let mut count = 0;
     // What a clean cell shows has overwritten all that this half has applied.

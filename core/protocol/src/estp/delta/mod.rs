@@ -7,12 +7,14 @@ mod decode;
 mod dictionary;
 mod encode;
 mod head;
+mod ordered;
 #[cfg(test)]
 mod tests;
 
 pub use decode::{DeltaError, decode, skip};
 pub use dictionary::{ReadDictionary, WriteDictionary};
 pub use encode::{Cut, Encoder, encode};
+pub use ordered::OrderedDelta;
 
 use super::context::Context;
 use super::dot::Author;
@@ -24,6 +26,8 @@ use super::state::{Birth, CellIndex, Version};
 pub struct Delta {
     /// The cells.
     pub cells: Vec<Incoming>,
+    /// Of an ordered Pair, instead of cells: what its log lacks.
+    pub ordered: Option<OrderedDelta>,
 }
 
 /// One cell of a delta.

@@ -7,6 +7,7 @@ use crate::estp::delta::{Delta, Incoming};
 use crate::estp::dot::{Author, AuthorIndex};
 use crate::estp::feed::Issue;
 use crate::estp::lifecycle::Event;
+use crate::estp::ordered::AdmitError;
 use crate::estp::place::Place;
 use crate::estp::stamp::Stamp;
 use crate::estp::state::{Birth, CellIndex, Survivor, Version};
@@ -22,6 +23,8 @@ pub enum Violation {
         /// A stamp of its context.
         context: Stamp,
     },
+    /// Of a candidate for the log of an ordered Pair.
+    Ordered(AdmitError),
 }
 
 impl Violation {
@@ -37,6 +40,7 @@ impl fmt::Display for Violation {
             Violation::StampBelowContext { stamp, context } => {
                 write!(out, "a candidate stamped {stamp} follows one stamped {context}")
             }
+            Violation::Ordered(error) => error.fmt(out),
         }
     }
 }
@@ -49,6 +53,9 @@ impl HalfPair {
     /// # Errors
     /// [`Violation`]; nothing was applied then.
     pub fn apply(&mut self, delta: &Delta, issue: impl FnOnce(Stamp) -> Issue) -> Result<usize, Violation> {
+        if let Some(delta) = &delta.ordered {
+            return self.apply_to_log(delta, issue);
+        }
         self.check_order(delta)?;
         let latest = delta.cells.iter().map(|cell| cell.version.stamp).max().unwrap_or(Stamp::ZERO);
         let Issue { number, .. } = issue(latest);

@@ -1,6 +1,8 @@
 //! What observers are told.
 
+use crate::estp::dot::Dot;
 use crate::estp::lifecycle::{self, Lifecycle};
+use crate::estp::ordered::Verdict;
 use crate::estp::rule::RuleFailure;
 use crate::estp::state::CellIndex;
 use crate::id::EndpointId;
@@ -51,6 +53,19 @@ pub struct RuleNotice {
     pub failure: RuleFailure,
 }
 
+/// What the collapse says of a candidate changed, or became final.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VerdictNotice {
+    /// The candidate.
+    pub dot: Dot,
+    /// What is said of it.
+    pub verdict: Verdict,
+    /// Whether that is final.
+    pub committed: bool,
+    /// The candidate that brought the change about, if one did.
+    pub cause: Option<Dot>,
+}
+
 /// How many reports of rules wait to be taken.
 const RULE_NOTICES: usize = 256;
 
@@ -62,12 +77,19 @@ pub(super) struct Observed {
     pub(super) changes: Vec<Change>,
     pub(super) transitions: Vec<Transition>,
     pub(super) rules: Vec<RuleNotice>,
+    pub(super) verdicts: Vec<VerdictNotice>,
 }
 
 impl Observed {
     pub(super) fn transition(&mut self, from: Lifecycle, to: Lifecycle) {
         if self.watching {
             self.transitions.push(Transition { after_seq: self.seq, from, to });
+        }
+    }
+
+    pub(super) fn report_rule(&mut self, notice: RuleNotice) {
+        if self.rules.len() < RULE_NOTICES {
+            self.rules.push(notice);
         }
     }
 }
@@ -100,11 +122,28 @@ impl super::HalfPair {
 
     /// Reports a rule that could not say what it should, once for each cell until it can again.
     pub(super) fn report_rule(&mut self, cell: CellIndex, failure: &RuleFailure) {
-        if self.observed.rules.len() < RULE_NOTICES {
-            let mut path = String::new();
-            self.state().write_path(cell, &mut path);
-            let rule = self.state().path_rule(cell).rule.to_string();
-            self.observed.rules.push(RuleNotice { path, rule, failure: failure.clone() });
+        let mut path = String::new();
+        self.state().write_path(cell, &mut path);
+        let rule = self.state().path_rule(cell).rule.to_string();
+        self.observed.report_rule(RuleNotice { path, rule, failure: failure.clone() });
+    }
+
+    /// What the collapse says of candidates of an ordered Pair and did not say before, since the last call.
+    pub fn take_verdicts(&mut self) -> Vec<VerdictNotice> {
+        std::mem::take(&mut self.observed.verdicts)
+    }
+
+    /// Counts changes at these paths, and keeps them if somebody observes.
+    pub(super) fn note_paths(&mut self, paths: &[Arc<str>], number: u64) {
+        for path in paths {
+            self.observed.seq += 1;
+            if !self.observed.watching {
+                continue;
+            }
+            let version = self.find(path).ok().flatten().and_then(|cell| self.state().version(cell));
+            let author = version.map_or(self.me, |version| version.author);
+            let (value, origin) = (version.and_then(|version| version.value.clone()), self.vector().author(author).endpoint);
+            self.observed.changes.push(Change { seq: self.observed.seq, path: Arc::clone(path), value, origin, number });
         }
     }
 

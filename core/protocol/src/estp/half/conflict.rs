@@ -3,6 +3,7 @@
 use super::HalfPair;
 use super::superpose::Which;
 use crate::estp::dot::Dot;
+use crate::estp::ordered::{Contended, Contender};
 use crate::estp::rule::RuleFailure;
 use crate::estp::stamp::Stamp;
 use crate::estp::state::{CellIndex, Version};
@@ -60,6 +61,9 @@ impl HalfPair {
     /// not say what their candidates come to. Takes time for the cells that are not clean.
     pub fn conflicts(&mut self, prefix: &str) -> Vec<Conflict> {
         self.fold_stale();
+        if let Some(log) = &self.log {
+            return log.contended(prefix).into_iter().map(|contended| self.contended(contended)).collect();
+        }
         let mut conflicts = Vec::new();
         for cell in self.state.waiting().chain(self.unresolved.keys().copied()) {
             let survivors = self.survivors(cell, Which::Shown);
@@ -77,6 +81,14 @@ impl HalfPair {
         conflicts.sort_by(|one, other| one.path.cmp(&other.path));
         conflicts.dedup_by(|one, other| one.path == other.path);
         conflicts
+    }
+
+    fn contended(&self, Contended { path, contenders }: Contended) -> Conflict {
+        let candidate = |Contender { place, value, .. }: Contender| {
+            let dot = Dot { author: place.author, number: place.number };
+            Superposed { value, dot, stamp: place.stamp, committed: false }
+        };
+        Conflict { path: path.to_string(), candidates: contenders.into_iter().map(candidate).collect(), failure: None }
     }
 
     fn superposed(&self, version: &Version, committed: bool) -> Superposed {

@@ -4,13 +4,15 @@ mod apply;
 mod change;
 mod conflict;
 mod merge;
+mod ordered;
 mod read;
 mod settle;
+mod spell;
 mod superpose;
 mod write;
 
 pub use apply::Violation;
-pub use change::{Change, RuleNotice, Transition};
+pub use change::{Change, RuleNotice, Transition, VerdictNotice};
 pub use conflict::{Conflict, Resolved, Superposed};
 pub use settle::Horizon;
 pub use write::Written;
@@ -19,6 +21,7 @@ use super::commit::{Commit, Sample};
 use super::context::Context;
 use super::dot::{Author, AuthorIndex, Lost, Seen, VersionVector};
 use super::lifecycle::{Event, Lifecycle, LinkFact, Reason};
+use super::ordered::{CommitPoint, Ordered};
 use super::place::Place;
 use super::rule::{CustomRules, NoCustomRules, PathRule, Rule, RuleFailure};
 use super::schema::Schema;
@@ -81,6 +84,14 @@ pub struct HalfPair {
     /// Cells whose rule could not say what their candidates come to.
     unresolved: BTreeMap<CellIndex, RuleFailure>,
     resolved: VecDeque<Resolved>,
+    /// This half came to the Pair by a ticket; the other one created it.
+    is_opener: bool,
+    /// The log of an ordered Pair.
+    log: Option<Box<Ordered>>,
+    /// Up to where the log can be committed, as of the last look.
+    committable: Option<CommitPoint>,
+    /// Up to which of my numbers the peer holds everything, as of the last look.
+    peer_held: u64,
     observed: Observed,
 }
 
@@ -114,6 +125,8 @@ pub struct HalfRecord {
     pub uncommitted_theirs: bool,
     /// My number of the last delta of the peer's that was applied.
     pub last_remote_arrival: u64,
+    /// This half came to the Pair by a ticket; the other one created it.
+    pub is_opener: bool,
     /// Numbers of own candidates that are not known here, and a peer may have to give back.
     pub lost: Vec<Lost>,
 }
@@ -130,6 +143,7 @@ impl HalfRecord {
             uncommitted_own: false,
             uncommitted_theirs: false,
             last_remote_arrival: 0,
+            is_opener: peer.is_some(),
             // It may have been here before, and everything of it lost.
             lost: vec![Lost { from: 0, to: u64::MAX }],
         }
@@ -154,7 +168,7 @@ impl HalfPair {
     /// A half from the ledger's record; [`HalfPair::restore_cell`] brings back its cells.
     pub fn restore(me: Author, record: HalfRecord, hash_seed: u64) -> HalfPair {
         let commit = restored_commit(&record, me);
-        let HalfRecord { peer, mut vector, settled_count, joined, last_remote_arrival, lost, .. } = record;
+        let HalfRecord { peer, mut vector, settled_count, joined, last_remote_arrival, is_opener, lost, .. } = record;
         // The table of a half that was stored is far from full: it is bounded when authors of peers are entered.
         let me = vector.intern(me).unwrap_or_default();
         let link = if peer.is_some() { LinkFact::Decohered(Reason::Restarted) } else { LinkFact::Created };
@@ -179,6 +193,10 @@ impl HalfPair {
             stale: Vec::new(),
             unresolved: BTreeMap::new(),
             resolved: VecDeque::new(),
+            is_opener,
+            log: None,
+            committable: None,
+            peer_held: 0,
             observed: Observed::default(),
         }
     }
@@ -188,6 +206,7 @@ impl HalfPair {
         if !schema.registers().is_empty() {
             self.state.digest_registers();
         }
+        self.begin_log(&schema);
         self.state.set_schema(schema);
     }
 
@@ -205,6 +224,7 @@ impl HalfPair {
         for cell in unresolved {
             self.show(cell);
         }
+        self.retry_rules();
     }
 
     /// The rule of a cell.
@@ -239,7 +259,7 @@ impl HalfPair {
                 None if self.commit_cell(cell, Place::FIRST) => self.prunable.push(cell),
                 None => {}
             }
-        } else if self.state.live(cell).is_none() {
+        } else if self.state.live(cell).is_none() && !self.is_ordered() {
             self.prunable.push(cell);
         }
         Ok(())
@@ -259,7 +279,7 @@ impl HalfPair {
 
     /// What the ledger keeps besides the cells.
     pub fn record(&self) -> HalfRecord {
-        let HalfPair { peer, settled_count, joined, last_remote_arrival, .. } = *self;
+        let HalfPair { peer, settled_count, joined, last_remote_arrival, is_opener, .. } = *self;
         HalfRecord {
             peer,
             vector: self.vector.clone(),
@@ -269,6 +289,7 @@ impl HalfPair {
             uncommitted_own: !self.commit.own.is_empty(),
             uncommitted_theirs: !self.commit.theirs.is_empty(),
             last_remote_arrival,
+            is_opener,
             lost: self.lost.clone(),
         }
     }
@@ -339,7 +360,9 @@ impl HalfPair {
     /// The peer joined at this number, taken after the Pair was shared and stored with it before the Pair is offered.
     pub fn joined_at(&mut self, number: u64) {
         self.joined = number;
-        if self.state.last_arrival() > 0 {
+        if self.is_ordered() {
+            self.on(Event::LocalCandidate);
+        } else if self.state.last_arrival() > 0 {
             let Seen { stamp, .. } = self.vector.seen(self.me);
             let high = Place { stamp, author: self.me(), number };
             self.commit.own.note(Sample { number, arrival: number, epoch: None, low: Place::FIRST, high });

@@ -35,7 +35,7 @@ impl HalfPair {
     /// # Errors
     /// [`PointerError`] if the path is no JSON Pointer.
     pub fn read_committed(&self, path: &str) -> Result<Option<Value>, PointerError> {
-        if self.state.waiting_count() == 0 && self.unresolved.is_empty() {
+        if self.state.waiting_count() == 0 && self.unresolved.is_empty() && self.log.is_none() {
             return self.read_tentative(path);
         }
         let Some(cell) = self.find(path)? else { return Ok(None) };
@@ -50,7 +50,7 @@ impl HalfPair {
         version.and_then(|version| version.value)
     }
 
-    fn find(&self, path: &str) -> Result<Option<CellIndex>, PointerError> {
+    pub(super) fn find(&self, path: &str) -> Result<Option<CellIndex>, PointerError> {
         let mut at = ROOT;
         for key in pointer::keys(path)? {
             match self.state.child(at, &key?) {
@@ -78,6 +78,6 @@ impl HalfPair {
 
     /// Whether everything that this half holds is committed and folded: then halves with the same vector have the same digest.
     pub fn is_clean(&self) -> bool {
-        self.commit.is_clean() && self.unresolved.is_empty()
+        self.commit.is_clean() && self.unresolved.is_empty() && self.log.as_ref().is_none_or(|log| log.is_clean())
     }
 }

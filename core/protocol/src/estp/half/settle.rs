@@ -51,12 +51,15 @@ impl Horizon {
 impl HalfPair {
     /// Draws the conclusions from a horizon: the commit point moves on, and the cells with it.
     ///
-    /// Returns whether everything is committed now.
+    /// Returns whether everything is committed now. In an ordered Pair [`HalfPair::commit_log`] follows it.
     pub fn settle(&mut self, horizon: Horizon) -> bool {
         let horizon = if self.peer.is_some() { horizon } else { Horizon { placed: u64::MAX, ..horizon } };
         // What a half has lost that is new comes with the first delta; what an endpoint has lost, before the first mark.
         if horizon.lost_here.is_empty() && self.lifecycle.link == LinkFact::Entangled && self.last_remote_arrival > 0 {
             self.lost.clear();
+        }
+        if self.is_ordered() {
+            return self.settle_log(horizon);
         }
         if let Some(point) = self.commit.advance(|sample| horizon.own_count(sample), |sample| horizon.theirs_count(sample)) {
             self.commit_cells(point);

@@ -70,6 +70,7 @@ impl HalfPair {
 
     /// Folds the cells that were left until somebody looks: somebody is about to.
     pub fn fold_stale(&mut self) {
+        self.refold();
         while let Some(cell) = self.stale.pop() {
             if self.state.layer(cell).is_some_and(|layer| layer.stale) {
                 self.fold(cell);

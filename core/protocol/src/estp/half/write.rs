@@ -39,6 +39,9 @@ impl HalfPair {
     /// # Errors
     /// [`WriteError`] for the first operation that cannot be done; then nothing was changed and no number taken.
     pub fn write(&mut self, operations: &[Operation<'_>], issue: impl FnOnce() -> Issue) -> Result<Written, WriteError> {
+        if self.is_ordered() {
+            return self.write_guarded(operations, Vec::new(), issue);
+        }
         self.check(operations)?;
         let mut draft = Draft { issue: issue(), place: 0, context: self.context() };
         for operation in operations {
@@ -63,11 +66,17 @@ impl HalfPair {
         self.vector.entries().iter().enumerate().filter_map(of_others).collect()
     }
 
-    fn check(&self, operations: &[Operation<'_>]) -> Result<(), WriteError> {
+    /// Refuses to write in a half that takes no writes.
+    pub(super) fn check_open(&self) -> Result<(), WriteError> {
         if self.lifecycle.link == LinkFact::Closed || self.lifecycle.phase == PhaseFact::Failed {
             let state = if self.lifecycle.link == LinkFact::Closed { "closed" } else { "failed" };
             return Err(WriteError::NotOpen { state });
         }
+        Ok(())
+    }
+
+    pub(super) fn check(&self, operations: &[Operation<'_>]) -> Result<(), WriteError> {
+        self.check_open()?;
         if operations.is_empty() {
             return Err(WriteError::Empty);
         }
