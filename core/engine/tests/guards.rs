@@ -5,7 +5,9 @@
 mod common;
 
 use common::{Couple, LONG, settle};
-use spook::{Candidate, Code, Guard, Happening, Notice, ObserveOptions, Operation, Pair, Status, Value, Verdict, Wait, Write, WriteOptions};
+use spook::{
+    Candidate, Code, Guard, Happening, Notice, ObserveOptions, Operation, Pair, Status, Value, Verdict, Wait, Write, WriteOptions,
+};
 
 const GUARDS: &str = r#"{"guards": true, "rules": {"/a": "counter", "/b": "counter"}}"#;
 const ACCOUNTS: &str = r#"{"a": 100, "b": 0}"#;
@@ -147,7 +149,8 @@ fn a_pair_without_guards_says_so() {
 #[test]
 fn a_write_is_taken_back_if_it_still_stands() {
     let (_couple, here, there) = Couple::new(GUARDS, r#"{"a": 100, "name": "old"}"#);
-    let write = Write { operations: &[Operation::set("/name", "new"), Operation::increment("/a", 5), Operation::set("/x", 1i64)], guards: &[] };
+    let write =
+        Write { operations: &[Operation::set("/name", "new"), Operation::increment("/a", 5), Operation::set("/x", 1i64)], guards: &[] };
     let waiting = WriteOptions { wait: Wait::Committed(LONG) };
     let candidate = here.pair.write(&write, waiting).unwrap();
     settle([&here.pair, &there.pair]);

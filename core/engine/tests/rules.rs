@@ -69,7 +69,8 @@ fn a_rule_that_fails_panics_or_takes_too_long_leaves_the_cell_as_it_is() {
     static HELD: OnceLock<Mutex<mpsc::Receiver<()>>> = OnceLock::new();
     let (release, held) = mpsc::channel();
     HELD.set(Mutex::new(held)).unwrap();
-    let kinds: [(RuleKind, fn(&RuleFailure) -> bool); 3] = [
+    type Check = fn(&RuleFailure) -> bool;
+    let kinds: [(RuleKind, Check); 3] = [
         (RuleKind::function(|_, _| Err("no idea".to_owned())), |failure| matches!(failure, RuleFailure::Failed(why) if why == "no idea")),
         (RuleKind::function(|_, _| panic!("a bug")), |failure| matches!(failure, RuleFailure::Failed(why) if why.contains("a bug"))),
         (

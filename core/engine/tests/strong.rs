@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Couple, LONG, settle};
-use spook::{Code, Engine, RuleKind, RuleLimits, RuleStep, Status, Value, Wait, Write, WriteOptions, Operation};
+use spook::{Code, Engine, Operation, RuleKind, RuleLimits, RuleStep, Status, Value, Wait, Write, WriteOptions};
 use std::time::Duration;
 
 const STRONG: &str = r#"{"consistency": "strong"}"#;
@@ -47,10 +47,8 @@ fn with_the_peer_away_the_outcome_is_open_and_settles_later() {
 fn order_rule(engine: &Engine) {
     let step = RuleKind::transition(|_, state, candidate| {
         let next = candidate.value.as_ref().and_then(Value::as_str).unwrap_or_default();
-        let allowed = match (state.and_then(Value::as_str), next) {
-            (None, "placed") | (Some("placed"), "paid" | "cancelled") | (Some("paid"), "shipped") => true,
-            _ => false,
-        };
+        let step = (state.and_then(Value::as_str), next);
+        let allowed = matches!(step, (None, "placed") | (Some("placed"), "paid" | "cancelled") | (Some("paid"), "shipped"));
         Ok(if allowed { RuleStep::To(candidate.value.clone()) } else { RuleStep::Reject(format!("{state:?} does not lead to {next}")) })
     });
     engine.register_rule("order", step, RuleLimits::default()).unwrap();
