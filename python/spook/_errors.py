@@ -3,11 +3,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._spook import Candidate
+
 
 class SpookError(Exception):
     """An error of libspook: what happened, whose fault it is, what to do.
 
     ``detail`` is what is known of this one occurrence: a path, a size, an address. It may be empty.
+
+    ``candidate`` is the write that was done though it raised this: of Decohered, whose outcome is open, and of Voided.
     """
 
     code: int = 0
@@ -19,6 +26,11 @@ class SpookError(Exception):
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail)
         self.detail = detail
+        self.candidate: Candidate | None = None
+
+    def __reduce__(self) -> tuple[type[SpookError], tuple[str], dict[str, object]]:
+        # A candidate belongs to this process.
+        return type(self), (self.detail,), {**self.__dict__, "candidate": None}
 
     def __str__(self) -> str:
         happened = " ".join(part for part in (self.what, self.detail) if part)

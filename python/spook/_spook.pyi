@@ -1,17 +1,18 @@
 """The native half of spook. Use the package `spook`."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from os import PathLike
 from types import TracebackType
 from typing import Any, Final, Literal, TypeVar, Union, final, overload
 
-from ._types import Collapse, Lifecycle, Notice, Traffic, Value, _Delete
+from ._types import Clock, Collapse, Conflict, Lifecycle, Notice, Rejection, RuleCandidate, Stamp, Traffic, Value, _Delete
 from .aio import AsyncNode, AsyncPair
 
 __all__ = [
     "Candidate",
     "Node",
+    "Operation",
     "Pair",
     "Subscription",
     "__version__",
@@ -19,14 +20,22 @@ __all__ = [
     "_after_fork_in_parent",
     "_at_exit",
     "_before_fork",
+    "add",
+    "increment",
     "open",
+    "remove",
 ]
 
 _T = TypeVar("_T")
 _Durability = Literal["batched", "memory", "sync"]
 _Location = Union[str, PathLike[str], PathLike[bytes]]
-_Operations = Iterable[tuple[str, Union[Value, _Delete]]]
+_Consistency = Literal["causal", "eventual", "strong"]
+_Operations = Iterable[tuple[str, Union[Value, _Delete, Operation]]]
+_Rules = Mapping[str, Any]
 _Seconds = Union[float, timedelta]
+#: What a rule gives: a value, and of a transition spook.DELETE or spook.reject(reason), too.
+_Function = Callable[[str, list[RuleCandidate]], Value]
+_Step = Callable[[str, Any, RuleCandidate], Union[Value, _Delete, Rejection]]
 
 __version__: Final[str]
 
@@ -37,14 +46,39 @@ def open(
     listen: str | Iterable[str] | None = None,
     heartbeat_timeout: _Seconds | None = None,
 ) -> Node: ...
+def increment(by: int = 1) -> Operation: ...
+def add(element: Value) -> Operation: ...
+def remove(element: Value) -> Operation: ...
 def _before_fork() -> None: ...
 def _after_fork_in_parent() -> None: ...
 def _after_fork_in_child() -> None: ...
 def _at_exit() -> None: ...
 @final
 class Node:
-    def create_pair(self, name: str, initial: Value = {}, *, durability: _Durability = "batched") -> Pair: ...
+    def create_pair(
+        self,
+        name: str,
+        initial: Value = {},
+        *,
+        schema: _Rules | None = None,
+        durability: _Durability = "batched",
+        rules: _Rules | None = None,
+        consistency: _Consistency | None = None,
+        anchor: Literal["creator", "opener"] | None = None,
+        guards: bool | None = None,
+        pending: int | None = None,
+        registers: _Rules | None = None,
+        collapse: Literal["lazy", "eager"] | None = None,
+    ) -> Pair: ...
     def open_pair(self, ticket_or_name: str, timeout: _Seconds | None = 10.0) -> Pair: ...
+    @overload
+    def register_rule(
+        self, name: str, function: _Function, kind: Literal["function"] = "function", *, time_limit: _Seconds = 1.0, size_limit: int = 1048576
+    ) -> None: ...
+    @overload
+    def register_rule(
+        self, name: str, function: _Step, kind: Literal["transition"], *, time_limit: _Seconds = 1.0, size_limit: int = 1048576
+    ) -> None: ...
     def pairs(self) -> list[str]: ...
     @property
     def endpoint_id(self) -> str: ...
@@ -67,12 +101,14 @@ class Pair:
     @property
     def name(self) -> str: ...
     def ticket(self, expires_in: _Seconds | None = None) -> str: ...
+    @property
+    def schema(self) -> dict[str, Any]: ...
     @overload
-    def read_state(self, path: str = "") -> Any: ...
+    def read_state(self, path: str = "", *, committed: bool | None = None) -> Any: ...
     @overload
-    def read_state(self, path: str = "", default: _T = ...) -> Any | _T: ...
+    def read_state(self, path: str = "", default: _T = ..., *, committed: bool | None = None) -> Any | _T: ...
     @overload
-    def write_state(self, path: str, value: Value | _Delete) -> Candidate: ...
+    def write_state(self, path: str, value: Value | _Delete | Operation) -> Candidate: ...
     @overload
     def write_state(self, path: _Operations) -> Candidate: ...
     def delete_state(self, path: str) -> Candidate: ...
@@ -83,12 +119,18 @@ class Pair:
         callback: Callable[[Notice], object] | None = None,
         capacity: int = 1024,
         lifecycle: bool = False,
+        events: bool = False,
     ) -> Subscription: ...
+    def conflicts(self, prefix: str = "") -> list[Conflict]: ...
     def collapse(self, timeout: _Seconds | None = 0, settled: bool = False) -> Collapse: ...
     @property
     def lifecycle(self) -> Lifecycle: ...
     @property
     def round_trip(self) -> float | None: ...
+    @property
+    def clock(self) -> Clock: ...
+    def set_presence(self, key: str, value: Value | _Delete) -> None: ...
+    def presence(self) -> dict[str, Any]: ...
     def close(self) -> None: ...
     @property
     def aio(self) -> AsyncPair: ...
@@ -96,9 +138,14 @@ class Pair:
     def __exit__(self, *_error: type[BaseException] | BaseException | TracebackType | None) -> None: ...
 
 @final
+class Operation: ...
+
+@final
 class Candidate:
     @property
     def dot(self) -> str: ...
+    @property
+    def stamp(self) -> Stamp: ...
     @property
     def number(self) -> int: ...
     @property

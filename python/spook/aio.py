@@ -23,12 +23,12 @@ from __future__ import annotations
 import asyncio
 import functools
 import threading
-from typing import TYPE_CHECKING, Any, Callable, Generator, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Generator, Literal, TypeVar
 
 from . import _spook
 
 if TYPE_CHECKING:
-    from ._spook import Candidate, Node, Pair, _Durability, _Location, _Operations, _Seconds
+    from ._spook import Candidate, Node, Pair, _Consistency, _Durability, _Location, _Operations, _Rules, _Seconds
     from ._types import Collapse, Value
 
 __all__ = ["AsyncNode", "AsyncPair", "open"]
@@ -100,9 +100,24 @@ class AsyncNode:
     def __init__(self, node: Node) -> None:
         self._node = node
 
-    async def create_pair(self, name: str, *initial: Value, durability: _Durability = "batched") -> Pair:
+    async def create_pair(
+        self,
+        name: str,
+        *initial: Value,
+        schema: _Rules | None = None,
+        durability: _Durability = "batched",
+        rules: _Rules | None = None,
+        consistency: _Consistency | None = None,
+        anchor: Literal["creator", "opener"] | None = None,
+        guards: bool | None = None,
+        pending: int | None = None,
+        registers: _Rules | None = None,
+        collapse: Literal["lazy", "eager"] | None = None,
+    ) -> Pair:
         """As Node.create_pair."""
-        return await _run(self._node.create_pair, name, *initial, durability=durability)
+        fields: dict[str, Any] = {"rules": rules, "consistency": consistency, "anchor": anchor, "guards": guards, "pending": pending}
+        fields.update(registers=registers, collapse=collapse)
+        return await _run(self._node.create_pair, name, *initial, schema=schema, durability=durability, **fields)
 
     async def open_pair(self, ticket_or_name: str, timeout: _Seconds | None = 10.0) -> Pair:
         """As Node.open_pair."""

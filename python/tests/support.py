@@ -41,14 +41,18 @@ class Test(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         return folder.name
 
+    def apart(self, *initial: object, **options: object) -> Apart:
+        """Both halves of a Pair, of which the link can be cut."""
+        return Apart(self, *initial, **options)
+
     def pair(self, *initial: object, **options: object) -> spook.Pair:
         """A Pair in memory that nobody shares."""
         return self.open().create_pair("pair", *initial, **options)
 
-    def two(self, *initial: object) -> tuple[spook.Pair, spook.Pair]:
+    def two(self, *initial: object, **options: object) -> tuple[spook.Pair, spook.Pair]:
         """Both halves of a Pair, in two engines of this process."""
         self.home = self.open(listen=f"mem:python-tests-{os.getpid()}-{next(_numbers)}")
-        here = self.home.create_pair("pair", *initial)
+        here = self.home.create_pair("pair", *initial, **options)
         return here, self.open().open_pair(here.ticket(), LONG)
 
     def wait_until(self, condition: object) -> None:
@@ -56,6 +60,48 @@ class Test(unittest.TestCase):
         while not condition():
             self.assertLess(time.monotonic(), deadline, "waited in vain")
             time.sleep(0.001)
+
+
+class Apart:
+    """Two halves of a Pair that can be written to while there is no link: the one at home is closed, and opened again where nobody reaches it."""
+
+    def __init__(self, test: Test, *initial: object, rules: object = (), **options: object) -> None:
+        self._test, self.rules = test, dict(rules)
+        self._ledger = os.path.join(test.folder(), "home.spook")
+        self._address = f"mem:python-apart-{os.getpid()}-{next(_numbers)}"
+        self._open([self._address])
+        self.here = self.home.create_pair("pair", *initial, **options)
+        self.away = test.open()
+        self._register(self.away)
+        self.there = self.away.open_pair(self.here.ticket(), LONG)
+
+    def _open(self, listen: list[str]) -> None:
+        self.home = self._test.open(self._ledger, listen=listen)
+        self._register(self.home)
+
+    def _register(self, node: spook.Node) -> None:
+        for name, (function, kind) in self.rules.items():
+            node.register_rule(name, function, kind)
+
+    def cut(self) -> tuple[spook.Pair, spook.Pair]:
+        self.home.close()
+        self._open([])
+        self.here = self.home.open_pair("pair")
+        return self.here, self.there
+
+    def link(self) -> None:
+        """The halves can reach each other again."""
+        self.home.close()
+        self._open([self._address])
+        self.here = self.home.open_pair("pair")
+
+    def join(self) -> tuple[spook.Pair, spook.Pair]:
+        """As link, and waits until everything is committed on both sides."""
+        self.link()
+        for pair in (self.here, self.there, self.here):
+            self._test.assertTrue(pair.collapse(LONG, settled=True).settled)
+        self._test.assertEqual(self.here.collapse().state.digest, self.there.collapse().state.digest)
+        return self.here, self.there
 
 
 def python(script: str, *arguments: str, timeout: float = 30, **options: object) -> subprocess.CompletedProcess:

@@ -2,9 +2,36 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any, Union
 
 import spook
 import spook.aio
+
+
+def longest(path: str, candidates: list[spook.RuleCandidate]) -> spook.Value:
+    return max(str(candidate.value) for candidate in candidates)
+
+
+def step(path: str, state: Any, candidate: spook.RuleCandidate) -> Union[spook.Value, spook.Rejection]:
+    return str(candidate.value) if state is None else spook.reject("it is there")
+
+
+def model(node: spook.Node) -> None:
+    pair = node.create_pair("model", {}, rules={"/n": "counter", "/best": "custom:longest"}, consistency="causal")
+    node.register_rule("longest", longest, time_limit=0.5)
+    node.register_rule("step", step, "transition")
+    pair.write_state([("/n", spook.increment(2)), ("/tags", spook.add("x")), ("/tags", spook.remove("y")), ("/old", spook.DELETE)])
+    pair.write_state("/n", spook.increment())
+    pair.read_state("/n", 0, committed=True)
+    for conflict in pair.conflicts("/best"):
+        print(conflict.path, [candidate.stamp.ms for candidate in conflict.candidates], conflict.failure)
+    pair.set_presence("cursor", [1, 2])
+    print(pair.presence().get("cursor"), pair.clock.offset, pair.schema, pair.collapse().resolved, pair.collapse().registers)
+    for notice in pair.observe(lifecycle=True, events=True):
+        if notice.kind == "verdict":
+            print(notice.dot, notice.reason, notice.committed)
+        elif isinstance(notice, spook.PresenceChange):
+            print(notice.key, notice.value)
 
 
 def main() -> None:
@@ -17,6 +44,7 @@ def main() -> None:
         pair.read_state("/a", None)
     except spook.NotFound as error:
         print(error.code, error.advice)
+    model(node)
     with pair.observe("/x") as changes:
         for change in changes:
             if change.kind == "change":

@@ -4,6 +4,7 @@ use crate::error;
 use pyo3::prelude::*;
 use spook::{Code, Engine, Error};
 use std::any::Any;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -12,9 +13,30 @@ use std::time::Duration;
 /// How long a wait goes on before signals (Ctrl-C) are looked at.
 pub(crate) const SLICE: Duration = Duration::from_millis(100);
 
+thread_local! {
+    static INSIDE_RULE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a rule, inside of which the engine is not to be called: the one who waits for the rule holds its Pair's lock.
+pub(crate) fn inside_rule<T>(work: impl FnOnce() -> T) -> T {
+    INSIDE_RULE.set(true);
+    let result = work();
+    INSIDE_RULE.set(false);
+    result
+}
+
+/// Refuses a call inside a rule. The engine would, too, if it were called on this thread.
+pub(crate) fn check_outside_rule(py: Python<'_>) -> PyResult<()> {
+    if INSIDE_RULE.get() {
+        return Err(error::fail(py, Code::Reentrant, ""));
+    }
+    Ok(())
+}
+
 /// Runs work of the engine without the interpreter's lock, so that other Python threads go on, and so do observers that the work waits
 /// for. A panic ends here: it stops the engine, as at every border of libspook.
 pub(crate) fn call<T: Send>(py: Python<'_>, engine: &Engine, work: impl FnOnce() -> Result<T, Error> + Send) -> PyResult<T> {
+    check_outside_rule(py)?;
     let done = py.detach(|| guarded(engine, work));
     done.map_err(|error| error::raise(py, &error))
 }
@@ -26,6 +48,7 @@ pub(crate) fn interruptible<T: Send + 'static>(
     engine: &Engine,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> PyResult<T> {
+    check_outside_rule(py)?;
     let (sender, mut receiver) = mpsc::sync_channel(1);
     let engine = engine.clone();
     let job = move || {

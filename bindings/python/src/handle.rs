@@ -1,7 +1,9 @@
 //! A handle of a Pair with the subscriptions made through it: what stands behind the classes of Python.
 
+use crate::call;
 use crate::process::Listed;
 use crate::released::OfProcess;
+use pyo3::prelude::*;
 use spook::{Code, Error};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +26,14 @@ impl OfProcess for Arc<PairHandle> {
 impl PairHandle {
     pub(crate) fn new(pair: spook::Pair, home: Arc<Listed>) -> PairHandle {
         PairHandle { pair, home, closed: AtomicBool::new(false), subscriptions: Mutex::default() }
+    }
+
+    /// Runs a call on the Pair, detached from the interpreter.
+    pub(crate) fn call<T: Send>(&self, py: Python<'_>, work: impl FnOnce(&spook::Pair) -> Result<T, Error> + Send) -> PyResult<T> {
+        call::call(py, &self.home.engine, || {
+            self.check()?;
+            work(&self.pair)
+        })
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {

@@ -2,11 +2,12 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `node`, `pair`, `subscription` | the classes with which Python works |
+//! | `node`, `pair`, `candidate`, `subscription` | the classes with which Python works |
 //! | `handle` | what stands behind them |
-//! | `observer` | callbacks |
-//! | `notice` | what observers are told, as Python objects |
-//! | `value`, `arguments` | conversions |
+//! | `schema`, `operation` | what a Pair is created with, and what is written to it |
+//! | `observer`, `rule` | functions of Python that the engine calls |
+//! | `notice`, `found` | what observers are told and calls give, as Python objects |
+//! | `value`, `arguments`, `tuple` | conversions |
 //! | `call` | leaving and entering the interpreter around the engine's work |
 //! | `error` | the engine's errors as exceptions |
 //! | `process`, `ending`, `released` | fork, and the end of the process |
@@ -16,16 +17,22 @@
 
 mod arguments;
 mod call;
+mod candidate;
 mod ending;
 mod error;
+mod found;
 mod handle;
 mod node;
 mod notice;
 mod observer;
+mod operation;
 mod pair;
 mod process;
 mod released;
+mod rule;
+mod schema;
 mod subscription;
+mod tuple;
 mod value;
 
 use pyo3::prelude::*;
@@ -36,9 +43,13 @@ fn _spook(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<node::Node>()?;
     module.add_class::<pair::Pair>()?;
-    module.add_class::<pair::Candidate>()?;
+    module.add_class::<candidate::Candidate>()?;
+    module.add_class::<operation::Operation>()?;
     module.add_class::<subscription::Subscription>()?;
     module.add_function(wrap_pyfunction!(node::open, module)?)?;
+    module.add_function(wrap_pyfunction!(operation::increment, module)?)?;
+    module.add_function(wrap_pyfunction!(operation::add, module)?)?;
+    module.add_function(wrap_pyfunction!(operation::remove, module)?)?;
     module.add_function(wrap_pyfunction!(process::before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(process::after_fork_in_parent, module)?)?;
     module.add_function(wrap_pyfunction!(process::after_fork_in_child, module)?)?;

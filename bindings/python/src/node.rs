@@ -5,12 +5,12 @@ use crate::handle::PairHandle;
 use crate::pair::Pair;
 use crate::process::Listed;
 use crate::released::Released;
-use crate::{call, error, notice, value};
+use crate::{call, error, found, rule, schema, value};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyString;
-use spook::{Code, Engine, EngineOptions, PairOptions, Value};
+use pyo3::types::{PyDict, PyString};
+use spook::{Code, Engine, EngineOptions, PairOptions, RuleLimits, Value};
 use std::sync::Arc;
 
 /// How every ticket begins: what does not is a name, and looked up at once.
@@ -54,6 +54,7 @@ pub(crate) fn open(
         heartbeat_timeout: heartbeat_timeout.0,
         clock: None,
     };
+    call::check_outside_rule(py)?;
     let opened = py.detach(|| Engine::open_with(options));
     let engine = opened.map_err(|error| error::raise(py, &error))?;
     Ok(Node { home: Released::new(Listed::new(engine)) })
@@ -100,15 +101,30 @@ impl Node {
 impl Node {
     /// Creates a Pair with an initial value ({} if not given). Its name is unique in the ledger.
     ///
+    /// schema: what both sides agree on, for as long as the Pair lives (docs/schema.md). Each field of it may be given as an argument of its own:
+    /// rules={"/hits": "counter", "/tags": "set"}, consistency="strong", guards=True, registers={"stock": {}}, and the like.
     /// durability: when what is written here is durable. "batched": after a few milliseconds; "sync": when write_state returns; "memory": never.
-    #[pyo3(signature = (name, initial = Given::No, *, durability = None), text_signature = "($self, name, initial={}, *, durability='batched')")]
-    fn create_pair(&self, py: Python<'_>, name: Text, initial: Given<'_>, durability: Option<Text>) -> PyResult<Pair> {
+    #[pyo3(
+        signature = (name, initial = Given::No, *, schema = None, durability = None, **fields),
+        text_signature = "($self, name, initial={}, *, schema=None, durability='batched', rules=None, consistency=None, anchor=None, \
+                          guards=None, pending=None, registers=None, collapse=None)"
+    )]
+    fn create_pair(
+        &self,
+        py: Python<'_>,
+        name: Text,
+        initial: Given<'_>,
+        schema: Option<Bound<'_, PyAny>>,
+        durability: Option<Text>,
+        fields: Option<Bound<'_, PyDict>>,
+    ) -> PyResult<Pair> {
         let initial = match initial {
             Given::No => Value::empty_object(),
             Given::Yes(object) => value::from_python(&object)?,
         };
         let durability = durability.map(|name| arguments::durability(py, &name)).transpose()?.unwrap_or_default();
-        let pair = self.call(py, |engine| engine.create_pair(&name, initial, PairOptions { durability, ..PairOptions::default() }))?;
+        let options = PairOptions { durability, schema: schema::document(schema.as_ref(), fields.as_ref())? };
+        let pair = self.call(py, |engine| engine.create_pair(&name, initial, options))?;
         Ok(Pair::new(PairHandle::new(pair, Arc::clone(&self.home))))
     }
 
@@ -125,6 +141,40 @@ impl Node {
             self.call(py, |engine| engine.open_pair(&ticket_or_name, timeout))?
         };
         Ok(Pair::new(PairHandle::new(pair, Arc::clone(&self.home))))
+    }
+
+    /// Registers a rule under the name by which schemas call it, before or after Pairs need it.
+    ///
+    /// kind "function", for "custom:NAME": function(path, candidates) gives the value of a cell that was written concurrently. kind "transition", for
+    /// "transition:NAME": function(path, state, candidate) gives the new state, spook.DELETE to remove it, or spook.reject(reason); state is None
+    /// if there is none. A rule is a pure function of what it is given, the same at both sides; it must not call spook. What it raises, or if it takes
+    /// longer than `time_limit` seconds or gives more than `size_limit` bytes, leaves its cell superposed: see conflicts().
+    #[pyo3(
+        signature = (name, function, kind = None, *, time_limit = Time::seconds(1), size_limit = 1_048_576),
+        text_signature = "($self, name, function, kind='function', *, time_limit=1.0, size_limit=1048576)"
+    )]
+    fn register_rule(
+        &self,
+        py: Python<'_>,
+        name: Text,
+        function: Bound<'_, PyAny>,
+        kind: Option<Text>,
+        time_limit: Time,
+        size_limit: usize,
+    ) -> PyResult<()> {
+        if !function.is_callable() {
+            return Err(PyTypeError::new_err(format!("argument 'function': must be a function, not {}", type_name(&function))));
+        }
+        let rule = match kind.as_deref().unwrap_or("function") {
+            "function" => rule::function(function.unbind()),
+            "transition" => rule::transition(function.unbind()),
+            other => {
+                let detail = format!("kind is \"function\" or \"transition\", not {other:?}");
+                return Err(error::fail(py, Code::Invalid, detail));
+            }
+        };
+        let limits = RuleLimits { time: time_limit.or_forever(), bytes: size_limit };
+        self.call(py, |engine| engine.register_rule(&name, rule, limits))
     }
 
     /// The names of all Pairs in the ledger, sorted.
@@ -147,7 +197,7 @@ impl Node {
     /// What it has exchanged with its peers since it was opened.
     fn traffic<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let traffic = py.detach(|| self.home.engine.traffic());
-        notice::traffic(py, traffic)
+        found::traffic(py, traffic)
     }
 
     /// Makes everything durable that was written before, whatever the durability of its Pair.

@@ -1,20 +1,20 @@
 //! A Pair, as Python holds it.
 
 use crate::arguments::{Given, Text, Time, type_name};
+use crate::candidate::Candidate;
 use crate::handle::PairHandle;
 use crate::released::{OfProcess, Released};
 use crate::subscription::{self, Subscription};
-use crate::{call, error, notice, value};
+use crate::{call, error, found, operation, value};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::PyDict;
 use spook::{Action, Code, CollapseOptions, Error, ObserveOptions, Operation, TicketOptions};
 use std::sync::Arc;
 use std::time::Duration;
 
 static AIO: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-static DELETE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 /// A piece of state that this program shares with another one.
 ///
@@ -31,52 +31,19 @@ impl Pair {
 
     /// Runs a call on the Pair, detached from the interpreter.
     fn call<T: Send>(&self, py: Python<'_>, work: impl FnOnce(&spook::Pair) -> Result<T, Error> + Send) -> PyResult<T> {
-        let handle: &PairHandle = &self.handle;
-        call::call(py, &handle.home.engine, || {
-            handle.check()?;
-            work(&handle.pair)
-        })
+        self.handle.call(py, work)
     }
 
-    fn write(slf: &Bound<'_, Self>, operations: &[(Text, Action)]) -> PyResult<Candidate> {
-        let written = slf.get().call(slf.py(), |pair| match operations {
+    fn write(&self, py: Python<'_>, operations: &[(Text, Action)]) -> PyResult<Candidate> {
+        let written = self.call(py, |pair| match operations {
             [(path, action)] => pair.write_all(&[Operation { path, action: action.clone() }]),
             many => {
                 let many: Vec<_> = many.iter().map(|(path, action)| Operation { path, action: action.clone() }).collect();
                 pair.write_all(&many)
             }
         })?;
-        Ok(Candidate { candidate: written, pair: slf.clone().unbind() })
+        Ok(Candidate::new(written, Arc::clone(&self.handle)))
     }
-}
-
-/// A write: one or several paths, seen everywhere together or not at all.
-#[pyclass(frozen, weakref, module = "spook")]
-pub(crate) struct Candidate {
-    candidate: spook::Candidate,
-    pair: Py<Pair>,
-}
-
-fn action(object: &Bound<'_, PyAny>) -> PyResult<Action> {
-    if object.is(error::import(object.py(), &DELETE, "spook._types", "DELETE")?) {
-        return Ok(Action::Delete);
-    }
-    value::from_python(object).map(Action::Set)
-}
-
-/// The operations of a list of (path, value).
-fn operations(list: &Bound<'_, PyAny>) -> PyResult<Vec<(Text, Action)>> {
-    if list.is_instance_of::<PyString>() || list.is_instance_of::<PyDict>() {
-        let detail = format!("write_state takes a path and a value, or one list of (path, value), not one {} alone", type_name(list));
-        return Err(error::invalid_type(list.py(), &detail));
-    }
-    let pair = |item: Bound<'_, PyAny>| match item.extract::<(Text, Bound<'_, PyAny>)>() {
-        Ok((path, value)) => Ok((path, action(&value)?)),
-        Err(_) => {
-            Err(error::invalid_type(item.py(), &format!("an operation is (path, value), with the path as str, not {}", item.repr()?)))
-        }
-    };
-    list.try_iter()?.map(|item| pair(item?)).collect()
 }
 
 #[pymethods]
@@ -103,11 +70,20 @@ impl Pair {
 
     /// The value at a path (JSON Pointer, "/a/b"); the whole state at "". A consistent snapshot, which is the caller's to change.
     ///
-    /// default: given back if there is nothing; without it that raises NotFound.
-    #[pyo3(signature = (path = Text::EMPTY, default = Given::No), text_signature = "($self, path='', default=...)")]
-    fn read_state<'py>(&self, py: Python<'py>, path: Text, default: Given<'py>) -> PyResult<Bound<'py, PyAny>> {
+    /// default: given back if there is nothing; without it that raises NotFound. committed: True for what is final on both sides, which passes
+    /// through the same states there; False for everything that was applied here; if not given, the former in a strong Pair, else the latter.
+    #[pyo3(
+        signature = (path = Text::EMPTY, default = Given::No, *, committed = None),
+        text_signature = "($self, path='', default=..., *, committed=None)"
+    )]
+    fn read_state<'py>(&self, py: Python<'py>, path: Text, default: Given<'py>, committed: Option<bool>) -> PyResult<Bound<'py, PyAny>> {
         let may_lack = matches!(default, Given::Yes(_));
-        let read = self.call(py, |pair| match pair.read_state(&path) {
+        let read = match committed {
+            None => spook::Pair::read_state,
+            Some(true) => spook::Pair::read_committed,
+            Some(false) => spook::Pair::read_tentative,
+        };
+        let read = self.call(py, |pair| match read(pair, &path) {
             Err(error) if may_lack && error.code() == Code::NotFound => Ok(None),
             read => read.map(Some),
         })?;
@@ -119,30 +95,30 @@ impl Pair {
 
     /// Writes a value at a path, or a list of (path, value) as one candidate: everywhere, all of it is seen or nothing.
     ///
-    /// It is written at once, whether or not the other side is there. A dict replaces what is at the path. spook.DELETE as value
-    /// removes what is there.
+    /// It is written at once, whether or not the other side is there. A dict replaces what is at the path. In place of a value: spook.DELETE
+    /// removes what is there; spook.increment(by), spook.add(element) and spook.remove(element) are for counters and sets.
     #[pyo3(signature = (path, value = Given::No))]
-    fn write_state(slf: &Bound<'_, Self>, path: &Bound<'_, PyAny>, value: Given<'_>) -> PyResult<Candidate> {
+    fn write_state(&self, path: &Bound<'_, PyAny>, value: Given<'_>) -> PyResult<Candidate> {
         let operations = match value {
-            Given::Yes(value) => vec![(path.extract()?, action(&value)?)],
-            Given::No => operations(path)?,
+            Given::Yes(value) => vec![(path.extract()?, operation::action(&value)?)],
+            Given::No => operation::list(path)?,
         };
-        Pair::write(slf, &operations)
+        self.write(path.py(), &operations)
     }
 
     /// Removes what is at a path.
-    fn delete_state(slf: &Bound<'_, Self>, path: Text) -> PyResult<Candidate> {
-        Pair::write(slf, &[(path, Action::Delete)])
+    fn delete_state(&self, py: Python<'_>, path: Text) -> PyResult<Candidate> {
+        self.write(py, &[(path, Action::Delete)])
     }
 
     /// Observes the changes at and below a path, from now on.
     ///
     /// Without a callback the Subscription is iterated, with `for` or `async for`. With one, it is called with each change on a thread of the
     /// engine; what it raises goes to sys.unraisablehook. capacity: how many changes wait for a slow observer before those of one path are merged
-    /// and a Gap tells so. lifecycle: Transitions of the Pair's lifecycle are told, too.
+    /// and a Gap tells so. lifecycle: Transitions of the Pair's lifecycle are told, too. events: so is what else happens (spook.Event).
     #[pyo3(
-        signature = (path = Text::EMPTY, *, callback = None, capacity = 1024, lifecycle = false),
-        text_signature = "($self, path='', *, callback=None, capacity=1024, lifecycle=False)"
+        signature = (path = Text::EMPTY, *, callback = None, capacity = 1024, lifecycle = false, events = false),
+        text_signature = "($self, path='', *, callback=None, capacity=1024, lifecycle=False, events=False)"
     )]
     fn observe(
         &self,
@@ -151,13 +127,14 @@ impl Pair {
         callback: Option<Bound<'_, PyAny>>,
         capacity: usize,
         lifecycle: bool,
+        events: bool,
     ) -> PyResult<Subscription> {
         if let Some(object) = callback.as_ref().filter(|object| !object.is_callable()) {
             let detail = format!("argument 'callback': must be a function of one argument, not {}", type_name(object));
             return Err(PyTypeError::new_err(detail));
         }
         let (handle, callback) = (Arc::clone(&self.handle), callback.map(Bound::unbind));
-        let options = ObserveOptions { capacity, lifecycle, ..ObserveOptions::default() };
+        let options = ObserveOptions { capacity, lifecycle, events };
         let watching = call::call(py, &self.handle.home.engine, || {
             handle.check()?;
             subscription::begin(handle, &path, options, callback)
@@ -165,7 +142,7 @@ impl Pair {
         Ok(Subscription::new(watching))
     }
 
-    /// Says what the state is, and, with `settled`, waits until everything written before is durable on both sides.
+    /// Says what the state is, and, with `settled`, waits until everything written before is committed: final on both sides.
     ///
     /// It never takes longer than `timeout` seconds (None is without limit): look at `.settled` of what it gives. What has not settled by then goes
     /// on settling.
@@ -181,14 +158,14 @@ impl Pair {
         } else {
             self.call(py, |pair| pair.collapse(options))?
         };
-        notice::collapse(py, found)
+        found::collapse(py, &found)
     }
 
     /// Where this half stands: one name for people, and the three facts behind it.
     #[getter]
     fn lifecycle<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let facts = self.call(py, spook::Pair::lifecycle)?;
-        notice::lifecycle(py, facts)
+        found::lifecycle(py, facts)
     }
 
     /// How long the way to the peer and back took when it was last measured, in seconds; None without a link.
@@ -196,6 +173,44 @@ impl Pair {
     fn round_trip(&self, py: Python<'_>) -> PyResult<Option<f64>> {
         let time = self.call(py, spook::Pair::round_trip)?;
         Ok(time.as_ref().map(Duration::as_secs_f64))
+    }
+
+    /// How the clocks of both sides stand to each other.
+    #[getter]
+    fn clock<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let clock = self.call(py, spook::Pair::clock)?;
+        found::clock(py, clock)
+    }
+
+    /// What both sides agreed on when the Pair was created: rules by path, consistency, guards, registers.
+    #[getter]
+    fn schema<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        value::to_python(py, self.handle.pair.schema())
+    }
+
+    /// The cells at and below a path that hold candidates which know nothing of each other, of which some are not committed, and those whose
+    /// rule could not decide.
+    #[pyo3(signature = (prefix = Text::EMPTY), text_signature = "($self, prefix='')")]
+    fn conflicts<'py>(&self, py: Python<'py>, prefix: Text) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let conflicts = self.call(py, |pair| pair.conflicts(&prefix))?;
+        conflicts.iter().map(|conflict| found::conflict(py, conflict)).collect()
+    }
+
+    /// Shows the peer a value under a key while there is a link: who is here, where a cursor is. It is no part of the state and stored nowhere.
+    /// spook.DELETE shows nothing under the key any more.
+    fn set_presence(&self, py: Python<'_>, key: Text, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let shown = if operation::is_delete(value)? { None } else { Some(value::from_python(value)?) };
+        self.call(py, |pair| pair.set_presence(&key, shown))
+    }
+
+    /// What the peer shows at present, by key. Empty while there is no link.
+    fn presence<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let shown = self.call(py, spook::Pair::presence)?;
+        let dict = PyDict::new(py);
+        for (key, value) in &shown {
+            dict.set_item(key, value::to_python(py, value)?)?;
+        }
+        Ok(dict)
     }
 
     /// Closes this handle and ends the subscriptions made through it. The Pair itself stays, and goes on being shared while its Node is open.
@@ -232,40 +247,5 @@ impl Pair {
 
     fn __reduce__(&self, py: Python<'_>) -> PyResult<()> {
         Err(error::not_pickled(py, "Pair"))
-    }
-}
-
-#[pymethods]
-impl Candidate {
-    /// Its name, unique for ever and everywhere.
-    #[getter]
-    fn dot(&self) -> String {
-        self.candidate.dot.to_string()
-    }
-
-    /// Its arrival number here: the number of each Change that comes of it.
-    #[getter]
-    fn number(&self) -> u64 {
-        self.candidate.dot.number
-    }
-
-    /// How many leaves it set or removed.
-    #[getter]
-    fn cells(&self) -> usize {
-        self.candidate.cells
-    }
-
-    /// Whether it is durable on both sides by now. Asks anew each time.
-    #[getter]
-    fn settled(&self, py: Python<'_>) -> PyResult<bool> {
-        self.pair.get().call(py, |pair| pair.is_settled(&self.candidate))
-    }
-
-    fn __repr__(&self) -> String {
-        format!("<spook.Candidate {} cells={}>", self.candidate.dot, self.candidate.cells)
-    }
-
-    fn __reduce__(&self, py: Python<'_>) -> PyResult<()> {
-        Err(error::not_pickled(py, "Candidate"))
     }
 }
