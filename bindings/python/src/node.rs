@@ -123,7 +123,8 @@ impl Node {
             Given::Yes(object) => value::from_python(&object)?,
         };
         let durability = durability.map(|name| arguments::durability(py, &name)).transpose()?.unwrap_or_default();
-        let options = PairOptions { durability, schema: schema::document(schema.as_ref(), fields.as_ref())? };
+        let schema = schema::document(schema.as_ref(), fields.as_ref())?;
+        let options = PairOptions { durability, schema, ..PairOptions::default() };
         let pair = self.call(py, |engine| engine.create_pair(&name, initial, options))?;
         Ok(Pair::new(PairHandle::new(pair, Arc::clone(&self.home))))
     }
