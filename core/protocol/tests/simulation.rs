@@ -5,6 +5,7 @@
 mod world;
 
 use spook_protocol::estp::Operation;
+use spook_protocol::value::Value;
 
 #[test]
 fn two_endpoints_meet_by_a_ticket_and_hold_the_same() {
@@ -75,6 +76,49 @@ fn a_large_delta_holds_up_no_small_one() {
     assert!(carried <= (128 + 2 * 64) << 10, "the small write waited for {carried} bytes");
     world.settle_down();
     assert!(shown(&world, large).len() > 1 << 20);
+}
+
+#[test]
+fn of_eventual_consistency_a_large_delta_is_seen_as_it_comes() {
+    for eventual in [false, true] {
+        let (mut world, [large, small]) = two_pairs(world::Config { eventual, ..world::Config::default() });
+        let blob = "PLAIN".repeat(1000);
+        for number in 0..200 {
+            let [a, b] = ["a", "b"].map(|member| format!("/PLAIN{number}/{member}"));
+            // Each write is one candidate of two cells, and seen as a whole.
+            let operations = [Operation::set(&a, blob.as_str()), Operation::set(&b, number)];
+            assert!(world.endpoints[0].write(large, &operations, 0));
+        }
+        world.transmit(0, 1);
+        world.deliver(0, 1, 70_000);
+        assert!(world.endpoints[0].write(small, &[Operation::set("/PLAINsmall", 1i64)], 0));
+        let seen = |world: &world::World, pair| {
+            let id = world.endpoints[0].running.registry.pair_id(pair);
+            let at = world.endpoints[1].running.registry.find_pair(id).unwrap();
+            world.endpoints[1].running.half(at).read("").unwrap().unwrap()
+        };
+        let count = |value: &Value| if let Value::Object(members) = value { members.len() } else { 0 };
+        let mut steps = vec![];
+        while count(&seen(&world, large)) < 200 {
+            world.transmit(0, 1);
+            world.deliver(0, 1, 10_000);
+            let now = seen(&world, large);
+            steps.push(count(&now));
+            if let Value::Object(members) = &now {
+                assert!(members.iter().all(|(_, member)| count(member) == 2), "a candidate in part");
+            }
+            assert!(steps.len() < 200);
+        }
+        assert_eq!(count(&seen(&world, small)), 1, "it did not wait for the large one");
+        assert!(steps.is_sorted());
+        steps.dedup();
+        assert_eq!(steps.len() > 20, eventual, "{steps:?}");
+        world.settle_down();
+        for pair in [large, small] {
+            let id = world.endpoints[0].running.registry.pair_id(pair);
+            world.check_agreement(id, [0, 1]);
+        }
+    }
 }
 
 /// One message from the listening side, and no more.

@@ -7,7 +7,9 @@ use super::frame::{Frame, Kind, LAST_PART, MARK_FOLLOWS, MARK_IS_LAST, PLACED_BE
 use super::host::{Host, Progress};
 use super::presence::Unsent;
 use super::resume::{Lost, Start};
-use crate::estp::delta::{Baseline, Cut, Encoder, Ends, WriteDictionary, encode};
+use crate::estp::HalfPair;
+use crate::estp::delta::{Baseline, Cut, Encoder, Ends, Plan, WriteDictionary, encode};
+use crate::estp::schema::Consistency;
 use crate::wire::put_varint;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -39,6 +41,8 @@ pub struct Outgoing {
     peer_holds: u64,
     /// Up to which number each Pair was sent on this link, by slot.
     sent: BTreeMap<u64, u64>,
+    /// Pairs that go in pieces, and what is left of them.
+    plans: BTreeMap<u64, Plan>,
     /// Slots of Pairs that changed, and up to which number that list was complete.
     queue: Vec<u64>,
     listed: u64,
@@ -111,6 +115,7 @@ impl Outgoing {
             peer_lost: start.peer_lost,
             peer_holds: start.send_after,
             sent: BTreeMap::new(),
+            plans: BTreeMap::new(),
             queue: Vec::new(),
             listed: start.send_after,
             vouched: None,
@@ -191,6 +196,7 @@ impl Outgoing {
     /// A Pair has to be sent from its beginning: it is new to the peer.
     pub fn send_whole(&mut self, slot: u64) {
         self.sent.insert(slot, 0);
+        self.plans.remove(&slot);
         self.dictionary.forget(slot);
         if !self.waits(slot) && !self.queue.contains(&slot) {
             self.queue.push(slot);
@@ -338,7 +344,8 @@ impl Outgoing {
             self.vouched = Some(progress.held);
         }
         if self.staged.is_none() {
-            self.queue.extend(self.large.pop());
+            // It takes the room that the others leave.
+            self.large.pop().into_iter().for_each(|slot| self.queue.insert(0, slot));
         }
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut last: Option<Last> = None;
@@ -387,7 +394,8 @@ impl Outgoing {
         let after = self.sent.get(&slot).copied().unwrap_or(self.start);
         let mut cut = Cut { after, sender_lost: self.lost, receiver_lost: self.peer_lost, receiver_holds: self.peer_holds };
         let (base, entries, ends, marked) = (self.base.clone(), self.dictionary.len(), self.ends, self.marked);
-        let mut encoder = Encoder { ends, base, dictionary: Some(&mut self.dictionary) };
+        let mut plan = self.plans.remove(&slot);
+        let mut encoder = Encoder { ends, base: base.clone(), dictionary: Some(&mut self.dictionary) };
         let is_free = self.staged.is_none();
         let encoded = host.with_half(slot, |half| {
             if half.joined() > after {
@@ -398,29 +406,36 @@ impl Outgoing {
             if half.joined() > cut.receiver_holds {
                 cut.receiver_holds = 0;
             }
-            let count = encode(&mut encoder, half, slot, cut, scratch);
+            let mut put = put_cells(&mut encoder, half, slot, cut, plan.as_ref(), scratch);
+            if scratch.len() - from > WHOLE_DELTA && plan.is_none() && may_go_in_pieces(half) {
+                scratch.truncate(from);
+                encoder.base = base;
+                encoder.dictionary.iter_mut().for_each(|dictionary| dictionary.truncate(entries));
+                plan = Some(Plan::new(&encoder, half, cut));
+                put = put_cells(&mut encoder, half, slot, cut, plan.as_ref(), scratch);
+            }
             half.note_told(half.last_written());
             let is_large = scratch.len() - from > WHOLE_DELTA;
-            let body = (is_large && is_free).then(|| stand_alone(ends, half, slot, cut));
+            let body = (is_large && is_free).then(|| stand_alone(ends, half, slot, cut, plan.as_ref()));
             // An own candidate that the peer gave back is not sent, and still has to be acknowledged to be committed.
             let is_unmarked = half.last_written().max(half.joined()) > marked;
-            (count, is_large, body, half.last_change(), is_unmarked)
+            (put, is_large, body, half.last_change(), is_unmarked)
         });
-        let (moved, Some((count, is_large, body, up_to, is_unmarked))) = (encoder.base, encoded) else { return Encoded::Nothing };
+        let (moved, Some(((count, next), is_large, body, up_to, is_unmarked))) = (encoder.base, encoded) else { return Encoded::Nothing };
         // Written since the list was made: that was vouched for, this was not.
         let may_leave = up_to <= self.listed || host.changed_after(u64::MAX, &mut Vec::new()).is_some();
         if count == 0 || is_large || !may_leave {
             scratch.truncate(from);
             self.dictionary.truncate(entries);
         }
-        if !may_leave {
-            return Encoded::NotYet;
+        if !may_leave || (is_large && body.is_none()) {
+            self.plans.extend(plan.map(|plan| (slot, plan)));
+            if may_leave {
+                self.large.push(slot);
+            }
+            return if may_leave { Encoded::Nothing } else { Encoded::NotYet };
         }
-        if is_large && body.is_none() {
-            self.large.push(slot);
-            return Encoded::Nothing;
-        }
-        self.sent.insert(slot, up_to);
+        self.went(slot, plan, next, up_to);
         self.owes_mark |= is_unmarked;
         if count == 0 || is_large {
             self.staged = self.staged.take().or(body.map(|body| Staged { slot, body, at: 0, again: false }));
@@ -428,6 +443,28 @@ impl Outgoing {
         }
         self.base = moved;
         Encoded::Whole(from..scratch.len())
+    }
+
+    /// What was encoded of a Pair goes: all up to a number, or a piece of a plan.
+    fn went(&mut self, slot: u64, plan: Option<Plan>, next: usize, up_to: u64) {
+        let Some(mut plan) = plan else {
+            self.sent.insert(slot, up_to);
+            return;
+        };
+        plan.go_on(next);
+        match plan.done() {
+            None => {
+                self.plans.insert(slot, plan);
+                self.large.push(slot);
+            }
+            Some(done) => {
+                self.sent.insert(slot, done);
+                if up_to > done {
+                    // What has changed since the plan was made.
+                    self.queue.insert(0, slot);
+                }
+            }
+        }
     }
 
     fn put_delta(&mut self, plain: &mut Vec<u8>, delta: &Last, scratch: &[u8], is_last: bool) {
@@ -484,9 +521,23 @@ impl Outgoing {
 }
 
 /// A delta that is read when its last part has come, whatever was sent in between: it builds on nothing.
-fn stand_alone(ends: Ends, half: &crate::estp::HalfPair, slot: u64, cut: Cut) -> Vec<u8> {
+fn stand_alone(ends: Ends, half: &HalfPair, slot: u64, cut: Cut, plan: Option<&Plan>) -> Vec<u8> {
     let mut encoder = Encoder { ends, base: Baseline::default(), dictionary: None };
     let mut body = Vec::new();
-    encode(&mut encoder, half, slot, cut, &mut body);
+    put_cells(&mut encoder, half, slot, cut, plan, &mut body);
     body
+}
+
+/// An ordered Pair is one log, whatever its consistency.
+fn may_go_in_pieces(half: &HalfPair) -> bool {
+    half.schema().consistency() == Consistency::Eventual && !half.schema().is_ordered()
+}
+
+/// All of a cut, so that nobody sees what depends on something that is not there yet; or the next piece of a plan. Returns how many versions went,
+/// and where the plan goes on.
+fn put_cells(encoder: &mut Encoder<'_>, half: &HalfPair, slot: u64, cut: Cut, plan: Option<&Plan>, out: &mut Vec<u8>) -> (usize, usize) {
+    match plan {
+        None => (encode(encoder, half, slot, cut, out), 0),
+        Some(plan) => plan.encode(encoder, half, slot, cut, MESSAGE_GOAL, out),
+    }
 }

@@ -115,12 +115,14 @@ fn check_placing(author: &Endpoint, peer: &Endpoint) {
             let mut path = String::new();
             theirs.state().write_path(cell, &mut path);
             let keys: Vec<_> = spook_protocol::pointer::keys(&path).unwrap().map(Result::unwrap).collect();
-            let found = mine.state().find(keys.iter().map(AsRef::as_ref)).and_then(|cell| mine.state().version(cell));
-            let there = place(version, theirs.vector());
+            let found = mine.state().find(keys.iter().map(AsRef::as_ref)).and_then(|cell| {
+                let waiting = mine.state().layer(cell).into_iter().flat_map(|layer| &layer.survivors).map(|survivor| &survivor.version);
+                mine.state().version(cell).into_iter().chain(waiting).map(|version| place(version, mine.vector())).max()
+            });
             if version.value.is_none() && found.is_none() {
                 continue;
             }
-            let found = found.map(|version| place(version, mine.vector()));
+            let there = place(version, theirs.vector());
             assert!(found.is_some_and(|found| found >= there), "{path} is not here, and {placed} is placed: {found:?} {there:?}");
         }
     }

@@ -38,8 +38,13 @@ impl Drive {
             rekey_after: *rng.pick(&[30_000, 600_000_000]),
             ..Options::default()
         };
-        let config =
-            Config { numbers_ahead: *rng.pick(&ahead), stamps_ahead: *rng.pick(&[2, 500, 5_000]), collects_late: rng.once_in(2), options };
+        let config = Config {
+            numbers_ahead: *rng.pick(&ahead),
+            stamps_ahead: *rng.pick(&[2, 500, 5_000]),
+            collects_late: rng.once_in(2),
+            eventual: seed % 4 == 3,
+            options,
+        };
         let count = if rng.once_in(4) { 2 + rng.below(3) } else { 2 };
         let big = *rng.pick(&[0, 0, 0, 20_000, 40_000, 90_000]);
         let mut drive = Drive { world: World::star(count, config), rng, shared: Vec::new(), counter: 0, big };

@@ -3,6 +3,7 @@
 use super::image::{Batch, Image};
 use spook_protocol::estp::feed::Sequencer;
 use spook_protocol::estp::lifecycle::Reason;
+use spook_protocol::estp::schema::Schema;
 use spook_protocol::estp::{Author, Clock, HalfPair, Operation, Stamp};
 use spook_protocol::etcp::{Identity, PairId, PublicKeys, Ticket, TicketId};
 use spook_protocol::id::EndpointId;
@@ -12,6 +13,7 @@ use spook_protocol::record::{PairRecord, PeerRecord, TicketRecord, put_cell};
 use spook_protocol::registry::{PairIndex, PeerIndex, Registry, Share};
 use spook_protocol::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// When the time of the world begins, Unix ms.
 const EPOCH_MS: u64 = 1_700_000_000_000;
@@ -24,12 +26,22 @@ pub struct Config {
     pub stamps_ahead: u64,
     /// Cells are collected at the end of a commit, not with the number that it is told to be complete up to: it may hold more than it says.
     pub collects_late: bool,
+    /// All Pairs are of eventual consistency.
+    pub eventual: bool,
     pub options: Options,
 }
 
 impl Default for Config {
     fn default() -> Config {
-        Config { numbers_ahead: 1 << 20, stamps_ahead: 5_000, collects_late: false, options: Options::default() }
+        Config { numbers_ahead: 1 << 20, stamps_ahead: 5_000, collects_late: false, eventual: false, options: Options::default() }
+    }
+}
+
+impl Config {
+    /// What all Pairs agree on.
+    pub fn schema(&self) -> Arc<Schema> {
+        let consistency = if self.eventual { "eventual" } else { "causal" };
+        Arc::new(Schema::parse(&Value::object([("version", Value::from(1i64)), ("consistency", Value::from(consistency))])).unwrap())
     }
 }
 
@@ -171,7 +183,9 @@ impl Endpoint {
         let registry = &mut self.running.registry;
         let last = registry.sequencer().last();
         let pair = registry.add_pair(id, last, true);
-        self.running.halves.push(HalfPair::new(self.me(), None, 0));
+        let mut half = HalfPair::new(self.me(), None, 0);
+        half.set_schema(self.config.schema());
+        self.running.halves.push(half);
         self.running.registry.arrive(pair, Stamp::ZERO);
         id
     }
@@ -261,6 +275,8 @@ impl Endpoint {
         self.presence.clear();
         self.applied.retain(|_, own| *own <= durable);
         self.running = restore(&self.image, self.identity.endpoint_id());
+        let schema = self.config.schema();
+        self.running.halves.iter_mut().for_each(|half| half.set_schema(Arc::clone(&schema)));
     }
 }
 

@@ -165,12 +165,13 @@ impl Host for EndpointHost<'_> {
         if !asked {
             return Err(Code::Refused);
         }
-        let me = self.endpoint.me();
+        let (me, schema) = (self.endpoint.me(), self.endpoint.config.schema());
         let Running { registry, halves, .. } = self.running();
         let last = registry.sequencer().last();
         let pair = registry.add_pair(offer.pair, last, true);
         assert!(registry.share(pair, share, last));
         let mut half = HalfPair::new(me, Some(registry.peer_id(share.peer)), 0);
+        half.set_schema(schema);
         half.link_up();
         halves.push(half);
         registry.arrive(pair, Stamp::ZERO);

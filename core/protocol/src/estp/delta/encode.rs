@@ -43,35 +43,38 @@ pub fn encode(encoder: &mut Encoder<'_>, half: &HalfPair, slot: u64, cut: Cut, o
     // What a clean cell shows has overwritten all that this half has applied.
     let mut all = None;
     for cell in half.state().after(cut.after) {
-        if let Some(layer) = half.state().layer(cell) {
-            for survivor in &layer.survivors {
-                let Survivor { version, context, is_settled, .. } = survivor;
-                if is_for_receiver(half, version, encoder.ends, cut) {
-                    let head = head_of(half, version, context, *is_settled, encoder.ends);
-                    put_cell(encoder, half, slot, cell, version, head, cut, &mut texts, out);
-                    count += 1;
-                }
+        versions(half, cell, |version, context, is_settled| {
+            if is_for_receiver(half, version, encoder.ends, cut) {
+                let context = context.unwrap_or_else(|| all.get_or_insert_with(|| half.context_of_all()));
+                let head = head_of(half, version, context, is_settled, encoder.ends);
+                put_cell(encoder, half, slot, cell, version, head, cut, &mut texts, out);
+                count += 1;
             }
-        } else if let Some(version) = half.state().version(cell)
-            && is_for_receiver(half, version, encoder.ends, cut)
-        {
-            let context = all.get_or_insert_with(|| half.context_of_all());
-            let head = head_of(half, version, context, true, encoder.ends);
-            put_cell(encoder, half, slot, cell, version, head, cut, &mut texts, out);
-            count += 1;
-        }
+        });
     }
     count
 }
 
+/// Calls `work` with each version that a cell holds, what it has overwritten, and whether it is settled. The context of what a clean cell shows
+/// is not written down: it is all that the half has applied.
+pub(super) fn versions(half: &HalfPair, cell: CellIndex, mut work: impl FnMut(&Version, Option<&Context>, bool)) {
+    if let Some(layer) = half.state().layer(cell) {
+        for Survivor { version, context, is_settled, .. } in &layer.survivors {
+            work(version, Some(context), *is_settled);
+        }
+    } else if let Some(version) = half.state().version(cell) {
+        work(version, None, true);
+    }
+}
+
 /// What came from the receiver does not go back to it, unless it has lost it. What the sender wrote before the cut is there: the cell moved
 /// behind the cut for another reason.
-fn is_for_receiver(half: &HalfPair, version: &Version, ends: Ends, cut: Cut) -> bool {
+pub(super) fn is_for_receiver(half: &HalfPair, version: &Version, ends: Ends, cut: Cut) -> bool {
     let author = half.vector().author(version.author);
     if author == ends.receiver { cut.receiver_lost.contains(version.number) } else { author != ends.sender || version.number > cut.after }
 }
 
-fn head_of(half: &HalfPair, version: &Version, context: &Context, is_settled: bool, ends: Ends) -> CandidateHead {
+pub(super) fn head_of(half: &HalfPair, version: &Version, context: &Context, is_settled: bool, ends: Ends) -> CandidateHead {
     let author = ends.shorten(half.vector().author(version.author));
     let other = ends.other_than(author);
     let mut head = CandidateHead { author, number: version.number, stamp: version.stamp, context: 0, further: Vec::new(), is_settled };
@@ -88,7 +91,7 @@ fn head_of(half: &HalfPair, version: &Version, context: &Context, is_settled: bo
 
 /// The last path that was written out, and a buffer for the next one.
 #[derive(Debug, Default)]
-struct Texts {
+pub(super) struct Texts {
     last: String,
     next: String,
 }
@@ -97,7 +100,7 @@ struct Texts {
     clippy::too_many_arguments,
     reason = "the parts of one cell, each from another place; a struct of them would be built for every cell"
 )]
-fn put_cell(
+pub(super) fn put_cell(
     encoder: &mut Encoder<'_>,
     half: &HalfPair,
     slot: u64,

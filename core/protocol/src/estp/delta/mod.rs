@@ -8,6 +8,7 @@ mod dictionary;
 mod encode;
 mod head;
 mod ordered;
+mod plan;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ pub use decode::{DeltaError, decode, skip};
 pub use dictionary::{ReadDictionary, WriteDictionary};
 pub use encode::{Cut, Encoder, encode};
 pub use ordered::OrderedDelta;
+pub use plan::Plan;
 
 use super::context::Context;
 use super::dot::Author;
