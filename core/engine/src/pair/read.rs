@@ -18,7 +18,11 @@ impl Pair {
         self.read(path, HalfPair::read)
     }
 
-    /// As [`Pair::read_state`], of what is committed: final on both sides. It passes through the same states at both.
+    /// As [`Pair::read_state`], of what is committed: final on both sides.
+    ///
+    /// An ordered Pair (guards, transitions, strong) passes through the same committed states at both sides, each candidate whole. Any other Pair forgets
+    /// versions that were overwritten before they were committed: there, a cell shows the last committed version that is still held, until everything
+    /// is committed.
     ///
     /// # Errors
     /// As [`Pair::read_state`].
