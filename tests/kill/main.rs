@@ -8,6 +8,7 @@ use spook_tests::child::Process;
 use spook_tests::couple::{at, unix};
 use spook_tests::limits::watchdog;
 use spook_tests::random::Random;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -34,6 +35,9 @@ struct Side {
     settled: i64,
     /// Not killed in this turn.
     survived: bool,
+    /// All numbers whose writes returned, and how often it was killed.
+    written: BTreeSet<i64>,
+    killed: i64,
 }
 
 impl Side {
@@ -49,6 +53,8 @@ impl Side {
             wrote: 0,
             settled: 0,
             survived: true,
+            written: BTreeSet::new(),
+            killed: 0,
         }
     }
 
@@ -91,6 +97,7 @@ impl Side {
 
     fn kill(&mut self) {
         self.survived = false;
+        self.killed += 1;
         if let Some(process) = self.process.take() {
             let said = process.kill();
             self.note(&said);
@@ -99,6 +106,7 @@ impl Side {
 
     fn note(&mut self, said: &[String]) {
         let last = |word: &str| said.iter().rev().find_map(|line| line.strip_prefix(word)?.trim().parse::<i64>().ok());
+        self.written.extend(said.iter().filter_map(|line| line.strip_prefix("wrote")?.trim().parse::<i64>().ok()));
         self.wrote = self.wrote.max(last("wrote").unwrap_or(0));
         self.settled = self.settled.max(last("settled").unwrap_or(0));
     }
@@ -134,6 +142,18 @@ fn check_survivor(side: &mut Side, other: &str) -> i64 {
     own % ROUND
 }
 
+/// Every write of the creator counted once: those that returned, and at most one for each kill that had not.
+fn check_counts(a: &mut Side, durability: &str) {
+    if !matches!(durability, "counted" | "guarded") {
+        return;
+    }
+    a.process().tell("read");
+    let state = json::from_str(&a.hear("state")).unwrap();
+    let counted = state.get("n").and_then(|counts| counts.get("a")).and_then(Value::as_i64).unwrap();
+    let written = a.written.len() as i64;
+    assert!((written..=written + a.killed).contains(&counted), "counted {counted}, written {written}, killed {}", a.killed);
+}
+
 struct Tally {
     kills: u64,
     both: u64,
@@ -167,7 +187,7 @@ fn kill_again_and_again(what: &'static str, listen: [String; 2], durability: &st
     b.start();
     b.opened();
     let mut tally = Tally { kills: 0, both: 0, at_start: 0, numbers: 0 };
-    let is_sync = durability == "sync";
+    let is_sync = durability != "batched";
     let (begin, mut slowest) = (Instant::now(), Duration::ZERO);
     while tally.kills < count {
         let _watchdog = watchdog("a kill and the return from it", 60);
@@ -216,6 +236,7 @@ fn kill_again_and_again(what: &'static str, listen: [String; 2], durability: &st
         slowest = slowest.max(returned.elapsed());
         tally.numbers += check_survivor(&mut a, "b") + check_survivor(&mut b, "a");
     }
+    check_counts(&mut a, durability);
     for side in [&mut a, &mut b] {
         side.process().tell("quit");
         side.hear("closed");
@@ -239,6 +260,22 @@ fn a_batched_pair_over_unix_sockets() {
     let folder = tempfile::tempdir().unwrap();
     let listen = [unix(folder.path(), "sa"), unix(folder.path(), "sb")];
     kill_again_and_again("kill, batched, unix", listen, "batched", kills() * 2 / 5, folder.path());
+}
+
+/// What a counter was told is counted once, however often the halves give back to each other what they lost.
+#[test]
+fn a_counted_pair_over_unix_sockets() {
+    let folder = tempfile::tempdir().unwrap();
+    let listen = [unix(folder.path(), "sa"), unix(folder.path(), "sb")];
+    kill_again_and_again("kill, counted, unix", listen, "counted", kills() / 5, folder.path());
+}
+
+/// The same of candidates that are kept whole and judged in order.
+#[test]
+fn a_guarded_pair_over_unix_sockets() {
+    let folder = tempfile::tempdir().unwrap();
+    let listen = [unix(folder.path(), "sa"), unix(folder.path(), "sb")];
+    kill_again_and_again("kill, guarded, unix", listen, "guarded", kills() / 5, folder.path());
 }
 
 /// Killed during the first contact: whoever got a ticket can use it afterwards, and the two agree.

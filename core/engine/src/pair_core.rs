@@ -225,6 +225,7 @@ impl PairState {
     pub(crate) fn half(&mut self, core: &PairCore, surroundings: &impl Surroundings) -> Result<&mut HalfPair, Error> {
         if let Replica::Asleep(record, _) = &self.replica {
             let mut half = core.outfit(surroundings).load_half(surroundings.ledger(), core.row, core.me, record.clone())?;
+            half.tell_losses(|| surroundings.commit_number(core.index));
             // What both sides hold by now may not have been stored.
             core.settle_half(&mut half, surroundings);
             if self.link.is_some() {

@@ -3,6 +3,7 @@
 //! | role | does |
 //! |---|---|
 //! | `create-sync`, `create-batched` | opens the Pair `p`, created if it is not there, and says a ticket if it has no peer |
+//! | `create-counted`, `create-guarded` | the same, `sync`, and each write also counts in a counter; in the latter it has a guard, too |
 //! | `join TICKET` | opens the only Pair there is, or redeems the ticket |
 //! | `fill` | writes until that fails, and says how |
 //!
@@ -11,9 +12,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a process for tests")]
 
-use spook::{Candidate, Code, CollapseOptions, Durability, Engine, Operation, Pair, PairOptions, TicketOptions, Value, json};
+use spook::{
+    Candidate, Code, CollapseOptions, Durability, Engine, Guard, Operation, Pair, PairOptions, TicketOptions, Value, Write, WriteOptions,
+    json,
+};
 use spook_tests::couple::options;
-use std::io::{BufRead, Write};
+use std::io::{BufRead, Write as _};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
@@ -29,10 +33,12 @@ fn main() {
     let engine = open(ledger, listen);
     say(&format!("listens {}", engine.addresses().first().map_or("", String::as_str)));
     let pair = match role.as_str() {
-        "create-sync" => create(&engine, Durability::Sync),
-        "create-batched" => create(&engine, Durability::Batched),
+        "create-sync" => create(&engine, Durability::Sync, "{}"),
+        "create-batched" => create(&engine, Durability::Batched, "{}"),
+        "create-counted" => create(&engine, Durability::Sync, r#"{"rules": {"/n/*": "counter"}}"#),
+        "create-guarded" => create(&engine, Durability::Sync, r#"{"guards": true, "rules": {"/n/*": "counter"}}"#),
         "join" => join(&engine, &rest[0]),
-        "fill" => return fill(&create(&engine, Durability::Sync)),
+        "fill" => return fill(&create(&engine, Durability::Sync, "{}")),
         other => panic!("no role {other}"),
     };
     say(&format!("opened {}", json::to_string(&pair.read_state("").unwrap())));
@@ -82,10 +88,11 @@ fn open(ledger: &str, listen: &str) -> Engine {
     }
 }
 
-fn create(engine: &Engine, durability: Durability) -> Pair {
+fn create(engine: &Engine, durability: Durability, schema: &str) -> Pair {
     let pair = engine.open_pair("p", Duration::ZERO).unwrap_or_else(|error| {
         assert_eq!(error.code(), Code::NotFound, "{error}");
-        engine.create_pair("p", Value::empty_object(), PairOptions { durability, ..PairOptions::default() }).unwrap()
+        let options = PairOptions { durability, ..PairOptions::with_schema(json::from_str(schema).unwrap()) };
+        engine.create_pair("p", Value::empty_object(), options).unwrap()
     });
     if let Ok(ticket) = pair.ticket(TicketOptions::default()) {
         say(&format!("ticket {ticket}"));
@@ -123,7 +130,7 @@ impl Half {
     fn write(&mut self, round: i64, commands: &Receiver<String>) {
         for number in round * ROUND.. {
             let (last, cell) = (format!("/{}/last", self.side), format!("/{}/c{}", self.side, number % CELLS));
-            let written = self.pair.write_all(&[Operation::set(&last, number), Operation::set(&cell, number)]).unwrap();
+            let Some(written) = self.put(&[Operation::set(&last, number), Operation::set(&cell, number)], commands) else { break };
             say(&format!("wrote {number}"));
             self.waiting.push((number, written));
             self.tell_settled();
@@ -137,6 +144,29 @@ impl Half {
             }
         }
         say("stopped");
+    }
+
+    /// Writes one candidate as the schema of the Pair has it; `None` when told to stop before there was room for it.
+    fn put(&self, operations: &[Operation<'_>; 2], commands: &Receiver<String>) -> Option<Candidate> {
+        let schema = self.pair.schema();
+        let count = format!("/n/{}", self.side);
+        let mut operations = operations.to_vec();
+        if schema.get("rules").is_some() {
+            operations.push(Operation::increment(&count, 1));
+        }
+        let guards = [Guard::absent("/closed")];
+        let guards = if schema.get("guards").is_some() { &guards[..] } else { &[] };
+        loop {
+            match self.pair.write(&Write { operations: &operations, guards }, WriteOptions::default()) {
+                Ok(candidate) => return Some(candidate),
+                // The peer is away, and nothing can be committed.
+                Err(error) if error.code() == Code::Backpressure => std::thread::sleep(Duration::from_millis(1)),
+                Err(error) => panic!("cannot write: {error}"),
+            }
+            if !matches!(commands.try_recv(), Err(TryRecvError::Empty)) {
+                return None;
+            }
+        }
     }
 
     fn tell_settled(&mut self) {

@@ -354,7 +354,8 @@ impl HalfPair {
     /// The number of the last change, the peer's joining included: where the Pair stands in a list of Pairs by change.
     pub fn last_change(&self) -> u64 {
         // A cell that was pruned is in no list any more; the change that it went with still counts.
-        self.state.last_arrival().max(self.joined).max(self.last_written()).max(self.last_remote_arrival)
+        let of_cells = self.state.last_arrival().max(self.joined).max(self.last_written()).max(self.last_remote_arrival);
+        of_cells.max(self.log.as_ref().map_or(0, |log| log.last_gap()))
     }
 
     /// The peer joined at this number, taken after the Pair was shared and stored with it before the Pair is offered.

@@ -60,6 +60,15 @@ impl HalfPair {
         Ok(())
     }
 
+    /// To be called when a half is back from the ledger: the peer is told which positions this endpoint may have given as the anchor and has lost.
+    /// `number` is asked for an arrival number for each such gap.
+    pub fn tell_losses(&mut self, mut number: impl FnMut() -> u64) {
+        let HalfPair { log: Some(log), lost, .. } = self else { return };
+        for &lost in lost.iter().filter(|lost| lost.to < u64::MAX) {
+            log.lost(lost, &mut number);
+        }
+    }
+
     fn with_log<R>(&mut self, work: impl FnOnce(&mut Ordered, &mut Scene<'_, StateBlock>) -> R) -> Option<R> {
         let HalfPair { log, state, vector, rules, .. } = self;
         let log = log.as_mut()?;

@@ -160,11 +160,18 @@ impl Ordered {
     }
 
     /// To be called at the anchor when it was stopped uncleanly and comes back from the ledger: with the numbers that it may have given and has
-    /// lost, and the first number that it takes anew. The peer is told of the gap before anything else.
-    pub fn lost(&mut self, lost: Lost, number: u64) {
-        if self.log.order() == (Order::Anchor { here: true }) && !lost.is_empty() {
-            self.gaps.push((number, lost));
+    /// lost, and the first number that it takes anew. The peer is told of the gap before anything else; a gap that it is
+    /// being told of already is none.
+    pub fn lost(&mut self, lost: Lost, number: impl FnOnce() -> u64) {
+        let is_known = self.gaps.iter().any(|(_, gap)| *gap == lost);
+        if self.log.order() == (Order::Anchor { here: true }) && !lost.is_empty() && !is_known {
+            self.gaps.push((number(), lost));
         }
+    }
+
+    /// The number that the last gap took, while the peer may not know of it; 0 if there is none.
+    pub fn last_gap(&self) -> u64 {
+        self.gaps.iter().map(|(number, _)| *number).max().unwrap_or_default()
     }
 
     /// The anchor lost its ledger and goes on from a seed of this half's: it counts its positions anew. `number` is the next arrival number

@@ -208,7 +208,7 @@ impl<C: TestCells> Half<C> {
         self.ordered = Ordered::restore(order, limit, self.me, &self.vector, &self.ledger.meta, records).unwrap();
         self.cells = C::restored(&self.ledger.base);
         self.number += 1;
-        self.ordered.lost(Lost { from: self.ledger.number, to: ceiling }, self.number);
+        self.ordered.lost(Lost { from: self.ledger.number, to: ceiling }, || self.number);
     }
 
     /// All that it has applied, in its order.
