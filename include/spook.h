@@ -10,9 +10,12 @@
  *   codes          spook_code_*: the texts of an error code
  *   errors         spook_error_*: what one failed call tells
  *   engines        spook_open, spook_open_with, spook_close, spook_endpoint_id, spook_addresses, spook_pairs, spook_engine_traffic
- *   Pairs          spook_create_pair, spook_open_pair, spook_pair_*, spook_collapse
- *   state          spook_read_state*, spook_write_state*, spook_delete_state, spook_write_many, spook_is_settled
+ *   Pairs          spook_create_pair, spook_open_pair, spook_pair_*, spook_collapse*, spook_conflicts_*
+ *   reading        spook_read_state*, spook_read_committed*, spook_read_tentative*
+ *   writing        spook_write_state*, spook_delete_state, spook_write_many, spook_is_settled
+ *   presence       spook_set_presence, spook_presence_*
  *   observing      spook_observe, spook_observe_poll, spook_unobserve, spook_subscription_*, spook_event_*
+ *   rules          spook_register_rule
  *   memory         spook_buf_free, spook_event_free, spook_error_free
  *
  * ARGUMENTS
@@ -62,6 +65,15 @@
  *  7. A subscription lives until it is closed, or its Pair's handle, or its engine.
  *  8. Observers run on a thread of the engine and return in the ordinary way: an exception or longjmp out of one ends the program.
  *  9. The event and what it points to are good until the observer returns.
+ *
+ * RULES
+ *  1. A rule is a pure function of its call, the same at both halves: no time, no randomness, no state of its own.
+ *  2. It runs on threads of the engine while whoever reads or writes the Pair waits: take no lock in it that anybody holds around a call
+ *     of libspook. Several calls of one rule may run at the same time.
+ *  3. Inside a rule each function with an argument `error` gives SPOOK_E_REENTRANT.
+ *  4. A rule that fails, or goes beyond its limits, decides nothing, and nothing else is held up by it but what waits for it.
+ *  5. `drop` is called exactly once: when the engine is closed and no call of the rule goes on, or before spook_register_rule returns when
+ *     it fails. It calls no function of libspook.
  *
  * PANICS, FORK, EXIT
  * An error inside libspook never ends the program: the call gives SPOOK_E_PANIC, and so does every later call on that engine but the
@@ -302,10 +314,13 @@
 /** An object. Only libspook gives it, in an event; read its content as JSON or CBOR. */
 #define SPOOK_OBJECT 9
 
-/** A value of any kind written as JSON (RFC 8259), in `as.text`. Only the caller gives it. Bytes are {"$bytes": "<base64>"}. */
+/**
+ * A value of any kind written as JSON (RFC 8259), in `as.text`. Besides the caller, only the
+ * call of a rule gives it. Bytes are {"$bytes": "<base64>"}.
+ */
 #define SPOOK_JSON 10
 
-/** A value of any kind written as CBOR (RFC 8949), in `as.bytes`. Only the caller gives it. */
+/** A value of any kind written as CBOR (RFC 8949), in `as.bytes`. Besides the caller, only the call of a rule gives it. */
 #define SPOOK_CBOR 11
 
 /** No peer has opened the Pair yet. */
@@ -374,6 +389,15 @@
 /** Removes what is at a path. */
 #define SPOOK_DELETE 2
 
+/** Adds a number to a counter: SPOOK_INT64, negative to take away. Concurrent increments add up. */
+#define SPOOK_INCREMENT 3
+
+/** Adds an element to a set. */
+#define SPOOK_ADD 4
+
+/** Takes an element out of a set. */
+#define SPOOK_REMOVE 5
+
 /** A leaf has a new value. */
 #define SPOOK_EVENT_CHANGED 1
 
@@ -385,6 +409,54 @@
 
 /** The queue was full: the changes of a range of `seq` were merged into later ones of the same paths. */
 #define SPOOK_EVENT_GAP 4
+
+/**
+ * What the collapse says of a candidate with a guard or a transition changed, or became final. Of this and the kinds below, only those
+ * subscriptions are told that ask for `events`; of those about one thing, a full queue keeps the last.
+ */
+#define SPOOK_EVENT_VERDICT 5
+
+/** A rule could not decide what is at a path. It is told once for each path, until the rule can again. */
+#define SPOOK_EVENT_RULE_FAILED 6
+
+/** This machine's clock is ahead of the peer's, which holds what is written here until its time comes. */
+#define SPOOK_EVENT_CLOCK_SUSPECT 7
+
+/** The peer shows another value under a key, or nothing any more. */
+#define SPOOK_EVENT_PRESENCE 8
+
+/** The halves were found to hold different states, which must not happen. */
+#define SPOOK_EVENT_FAILED 9
+
+/** An author of the Pair goes on under a new epoch: its ledger is a copy, or was restored from one. */
+#define SPOOK_EVENT_EPOCH_CHANGED 10
+
+/** The queue was full: that many events of the kinds above were left out. */
+#define SPOOK_EVENT_MISSED 11
+
+/** The candidate counts. */
+#define SPOOK_VERDICT_ACCEPTED 1
+
+/** The candidate counts for nothing: a guard did not hold, or a transition rejected it. */
+#define SPOOK_VERDICT_REJECTED 2
+
+/** The candidate waits for a rule, or for one before it that does. */
+#define SPOOK_VERDICT_UNDECIDED 3
+
+/** For "custom:NAME" in a schema: folds the concurrent candidates of a path into one value. */
+#define SPOOK_RULE_FUNCTION 0
+
+/** For "transition:NAME" in a schema: applies one candidate after the other to the state at a path. */
+#define SPOOK_RULE_TRANSITION 1
+
+/** Arrays and objects reach the rule as SPOOK_JSON. */
+#define SPOOK_TREES_JSON 0
+
+/** Arrays and objects reach the rule as SPOOK_CBOR. */
+#define SPOOK_TREES_CBOR 1
+
+/** What a transition returns to reject the candidate, all of it. */
+#define SPOOK_RULE_REJECT 1
 
 /** An engine: the identity, the ledger and the links of one program. */
 typedef struct spook_engine spook_engine;
@@ -501,6 +573,11 @@ typedef struct spook_pair_options {
   uint32_t struct_size;
   /** SPOOK_DURABILITY_*. */
   uint32_t durability;
+  /**
+   * What both sides agree on, as a JSON object (docs/schema.md): rules by path, consistency, guards, registers. Empty is {}: any value
+   * anywhere, and of concurrent writes the last one wins. It stays for the whole life of the Pair.
+   */
+  struct spook_text schema;
 } spook_pair_options;
 
 /** How a ticket is made. All zero but `struct_size` is the default: spook_ticket_options_init() gives that. */
@@ -526,6 +603,21 @@ typedef struct spook_lifecycle {
   /** What goes on: SPOOK_LIFECYCLE_COLLAPSING, SPOOK_LIFECYCLE_FAILED, or 0 for nothing. */
   uint32_t phase;
 } spook_lifecycle;
+
+/** How the clocks of the two sides of a Pair stand to each other. */
+typedef struct spook_clock {
+  /** sizeof(spook_clock), set by the caller. */
+  uint32_t struct_size;
+  /** 1 once `offset_ms` was measured on the present link, else 0. */
+  uint32_t is_measured;
+  /** By how many milliseconds the peer's time of day is ahead of this machine's; negative if it is behind. */
+  int64_t offset_ms;
+  /**
+   * By how many milliseconds the stamps given here are too far ahead of the peer's time of day, or of this machine's own; 0 if they are
+   * not. The peer holds such writes until their time comes.
+   */
+  uint64_t suspect_ms;
+} spook_clock;
 
 /** How a collapse is asked for. All zero but `struct_size` is the default: spook_collapse_options_init() gives that. */
 typedef struct spook_collapse_options {
@@ -553,6 +645,11 @@ typedef struct spook_collapse_result {
   uint32_t settled;
   /** The state. */
   struct spook_state_id state;
+  /**
+   * How many conflicts came to an end since the last collapse at this half. Only the collapse that counts them can list them:
+   * spook_collapse_json.
+   */
+  uint64_t resolved;
 } spook_collapse_result;
 
 /** A write, by the name that every half knows it by. */
@@ -573,13 +670,25 @@ typedef struct spook_candidate {
 
 /** One operation of a candidate. */
 typedef struct spook_operation {
-  /** SPOOK_SET or SPOOK_DELETE. */
+  /** SPOOK_SET to SPOOK_REMOVE. */
   uint32_t action;
   /** Where. */
   struct spook_text path;
-  /** What, for SPOOK_SET. */
+  /** What, for all but SPOOK_DELETE. */
   struct spook_value value;
 } spook_operation;
+
+/** The name of a candidate: who wrote it, and its number there. A spook_candidate has the same, and more. */
+typedef struct spook_dot {
+  /** The endpoint that wrote it. */
+  struct spook_id author;
+  /** Its arrival number at its author; 0 is no candidate. */
+  uint64_t number;
+  /** The author epoch. */
+  uint32_t epoch;
+  /** Zero. */
+  uint32_t reserved;
+} spook_dot;
 
 /**
  * What an observer is told. In a callback it is good until the callback returns; from spook_subscription_next it belongs to the caller,
@@ -592,13 +701,14 @@ typedef struct spook_event {
   uint32_t kind;
   /** For the functions that take an event; leave it as it is. */
   struct spook_event_content *content;
-  /**
-   * The number of the change in its Pair, counted from 1. For a transition that of the last change before it, for a gap that of its end.
-   */
+  /** The number of the change in its Pair, counted from 1. For a gap that of its end, for all else that of the last change before it. */
   uint64_t seq;
-  /** Where the change is, as JSON Pointer. Empty for transitions and gaps. */
+  /** Where, as JSON Pointer: the change, SPOOK_EVENT_RULE_FAILED, and SPOOK_EVENT_FAILED if it was found. Else empty. */
   struct spook_text path;
-  /** The new value. SPOOK_ARRAY and SPOOK_OBJECT come without content: spook_event_json and spook_event_cbor give it. */
+  /**
+   * The new value, of a change or of presence. SPOOK_ARRAY and SPOOK_OBJECT come without content: spook_event_json and spook_event_cbor
+   * give it.
+   */
   struct spook_value value;
   /** The endpoint that wrote the change. */
   struct spook_id origin;
@@ -612,6 +722,30 @@ typedef struct spook_event {
   struct spook_lifecycle before;
   /** SPOOK_EVENT_TRANSITION: the lifecycle now. */
   struct spook_lifecycle now;
+  /** SPOOK_EVENT_VERDICT: the candidate. */
+  struct spook_dot candidate;
+  /** SPOOK_EVENT_VERDICT: the candidate that brought it about; all zero if none did. */
+  struct spook_dot cause;
+  /** SPOOK_EVENT_VERDICT: SPOOK_VERDICT_*. */
+  uint32_t verdict;
+  /** SPOOK_EVENT_VERDICT: 1 if that is final, else 0. */
+  uint32_t committed;
+  /** SPOOK_EVENT_VERDICT, SPOOK_EVENT_RULE_FAILED: why, as text for people. */
+  struct spook_text why;
+  /** SPOOK_EVENT_RULE_FAILED: the rule as the schema names it. */
+  struct spook_text rule;
+  /** SPOOK_EVENT_PRESENCE: the key. */
+  struct spook_text key;
+  /** SPOOK_EVENT_CLOCK_SUSPECT: by how many milliseconds. SPOOK_EVENT_MISSED: how many events. */
+  uint64_t count;
+  /** SPOOK_EVENT_FAILED: the digest here. */
+  uint8_t mine[16];
+  /** SPOOK_EVENT_FAILED: the digest at the peer. */
+  uint8_t theirs[16];
+  /** SPOOK_EVENT_EPOCH_CHANGED: the new epoch. */
+  uint32_t epoch;
+  /** SPOOK_EVENT_EPOCH_CHANGED: 1 if it is that of this endpoint, else 0. */
+  uint32_t is_mine;
 } spook_event;
 
 /** How a Pair is observed. All zero but `struct_size` is the default: spook_observe_options_init() gives that. */
@@ -622,6 +756,10 @@ typedef struct spook_observe_options {
   uint32_t lifecycle;
   /** How many events may wait; 0 is 1024. */
   uint64_t capacity;
+  /** Not 0: what else happens is told, too: SPOOK_EVENT_VERDICT and the kinds after it. */
+  uint32_t events;
+  /** Zero. */
+  uint32_t reserved;
 } spook_observe_options;
 
 /** Gets each event. `event` is good until it returns. It returns in the ordinary way: no exception, no longjmp. */
@@ -629,6 +767,81 @@ typedef void (*spook_observer_fn)(void *user_data, const struct spook_event *eve
 
 /** Gets the user data back when no call to the observer will come any more. */
 typedef void (*spook_drop_fn)(void *user_data);
+
+/** How a rule is registered. All zero but `struct_size` is the default: spook_rule_options_init() gives that. */
+typedef struct spook_rule_options {
+  /** sizeof(spook_rule_options). */
+  uint32_t struct_size;
+  /** SPOOK_RULE_FUNCTION or SPOOK_RULE_TRANSITION. */
+  uint32_t kind;
+  /** SPOOK_TREES_JSON or SPOOK_TREES_CBOR. */
+  uint32_t trees;
+  /** Zero. */
+  uint32_t reserved;
+  /** How many milliseconds one call may take; 0 is 1000. */
+  uint64_t time_ms;
+  /** How many bytes the result may take; 0 is 1 MiB. */
+  uint64_t bytes;
+} spook_rule_options;
+
+/** A candidate as a rule sees it. */
+typedef struct spook_rule_candidate {
+  /** What it writes; SPOOK_NONE if it deletes. */
+  struct spook_value value;
+  /** The endpoint that wrote it. */
+  struct spook_id author;
+  /** Its arrival number at its author. */
+  uint64_t number;
+  /** Its stamp: milliseconds since 1970 in the upper 48 bits, a counter in the lower 16. */
+  uint64_t stamp;
+  /** The author epoch. */
+  uint32_t epoch;
+  /** Zero. */
+  uint32_t reserved;
+} spook_rule_candidate;
+
+/** What a rule decides about. Everything in it is good until the rule returns. */
+typedef struct spook_rule_call {
+  /** How many bytes of this struct are there. */
+  uint32_t struct_size;
+  /** SPOOK_RULE_FUNCTION or SPOOK_RULE_TRANSITION. */
+  uint32_t kind;
+  /** Where, as JSON Pointer. */
+  struct spook_text path;
+  /** The candidates in their order, the same on every half; a transition gets one. */
+  const struct spook_rule_candidate *candidates;
+  /** How many candidates. */
+  size_t candidate_count;
+  /** For a transition: what is at the path; SPOOK_NONE if nothing is. */
+  struct spook_value state;
+} spook_rule_call;
+
+/** What a rule comes to. It writes here. */
+typedef struct spook_rule_result {
+  /** How many bytes of this struct are there. */
+  uint32_t struct_size;
+  /** Zero. */
+  uint32_t reserved;
+  /** Memory that the rule may write to, for text, bytes, JSON or CBOR that `value` or `why` then point to. */
+  uint8_t *data;
+  /** How many bytes there are behind `data`. */
+  size_t capacity;
+  /**
+   * The result: a scalar, SPOOK_JSON or SPOOK_CBOR. What it points to lies behind `data`, in the call (a rule may hand on a candidate's
+   * value as it is), or in memory that stays. SPOOK_NONE at first, which for a transition removes what is at the path, and for a
+   * function is no result.
+   */
+  struct spook_value value;
+  /** Why the candidate is rejected, or why the rule could not decide. Empty at first. */
+  struct spook_text why;
+} spook_rule_result;
+
+/**
+ * A rule. It returns SPOOK_OK when `result->value` is its result, SPOOK_RULE_REJECT to reject the candidate of a transition, and anything
+ * else when it cannot decide. It is a pure function of `call`: every half must come to the same result. It calls no function of this
+ * header but the inline ones and spook_error_free, and returns in the ordinary way: no exception, no longjmp.
+ */
+typedef int32_t (*spook_rule_fn)(void *user_data, const struct spook_rule_call *call, struct spook_rule_result *result);
 
 #ifdef __cplusplus
 extern "C" {
@@ -901,8 +1114,9 @@ int32_t spook_engine_traffic(struct spook_engine *engine, struct spook_traffic *
  * spook_pair_close, or lets spook_close do it.
  * Thread: any, also inside an observer.
  * Blocking: for as long as the disk takes, with SPOOK_DURABILITY_SYNC.
- * Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_EXISTS, SPOOK_E_UTF8, SPOOK_E_INVALID, SPOOK_E_NAN, SPOOK_E_TOO_LARGE, SPOOK_E_IO,
- * SPOOK_E_FORKED, SPOOK_E_PANIC.
+ * Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_EXISTS, SPOOK_E_UTF8, SPOOK_E_INVALID, SPOOK_E_NAN, SPOOK_E_TOO_LARGE,
+ * SPOOK_E_SCHEMA, SPOOK_E_TYPE where the initial value does not fit the schema, SPOOK_E_IO, SPOOK_E_REENTRANT, SPOOK_E_FORKED,
+ * SPOOK_E_PANIC.
  */
 int32_t spook_create_pair(struct spook_engine *engine,
                           const char *name,
@@ -988,6 +1202,28 @@ int32_t spook_pair_ticket(struct spook_pair *pair,
 int32_t spook_pair_lifecycle(struct spook_pair *pair, struct spook_lifecycle *out, struct spook_error **error);
 
 /**
+ * How the clocks of the two sides stand to each other. Set `out->struct_size` before the call: spook_clock_init() does.
+ *
+ * Ownership: copies to `out`.
+ * Thread: any, also inside an observer.
+ * Blocking: no.
+ * Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_INVALID, SPOOK_E_REENTRANT, SPOOK_E_FORKED, SPOOK_E_PANIC.
+ */
+int32_t spook_pair_clock(struct spook_pair *pair, struct spook_clock *out, struct spook_error **error);
+
+/**
+ * What both sides agreed on when the Pair was created, as JSON: the schema as its creator wrote it, {} if there was none.
+ *
+ * Ownership: the caller owns `out` and frees it with spook_buf_free.
+ * Thread: any, also inside an observer.
+ * Blocking: no.
+ * Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_REENTRANT, SPOOK_E_FORKED, SPOOK_E_PANIC.
+ */
+int32_t spook_pair_schema(struct spook_pair *pair,
+                          struct spook_buf *out,
+                          struct spook_error **error);
+
+/**
  * Folds what is pending into one state and tells which one it is. With `settled` it waits until both halves have settled on it; when
  * the timeout comes first, `out->settled` is 0, nothing is lost, and it goes on settling. NULL options are the defaults. Set
  * `out->struct_size` before the call: spook_collapse_result_init() does.
@@ -995,7 +1231,7 @@ int32_t spook_pair_lifecycle(struct spook_pair *pair, struct spook_lifecycle *ou
  * Ownership: the options are read during the call only; copies to `out`.
  * Thread: any, also inside an observer.
  * Blocking: with `settled`, up to the timeout.
- * Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_INVALID, SPOOK_E_IO, SPOOK_E_FORKED, SPOOK_E_PANIC.
+ * Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_INVALID, SPOOK_E_IO, SPOOK_E_REENTRANT, SPOOK_E_FORKED, SPOOK_E_PANIC.
  */
 int32_t spook_collapse(struct spook_pair *pair,
                        const struct spook_collapse_options *options,
@@ -1003,14 +1239,74 @@ int32_t spook_collapse(struct spook_pair *pair,
                        struct spook_error **error);
 
 /**
- * Reads a scalar. Text and bytes go to `content`, to which `out` then points; for other kinds `content` becomes empty.
+ * As spook_collapse, with all that is known of it as a JSON object: "settled"; "state" with "count" and "digest"; "registers", the digest
+ * of each register that the schema names, all of the same moment; "resolved", an array of the conflicts that came to an end since the last
+ * collapse at this half (the last 1024), each with its "path", the "value" that came of it (none if it was deleted) and how many
+ * "candidates" there were. Digests are text of 32 hexadecimal digits.
+ *
+ * Ownership: the options are read during the call only; the caller owns `out` and frees it with spook_buf_free.
+ * Thread: any, also inside an observer.
+ * Blocking: as spook_collapse.
+ * Errors: those of spook_collapse.
+ */
+int32_t spook_collapse_json(struct spook_pair *pair,
+                            const struct spook_collapse_options *options,
+                            struct spook_buf *out,
+                            struct spook_error **error);
+
+/**
+ * As spook_collapse_json, as CBOR.
+ *
+ * Ownership: the options are read during the call only; the caller owns `out` and frees it with spook_buf_free.
+ * Thread: any, also inside an observer.
+ * Blocking: as spook_collapse.
+ * Errors: those of spook_collapse.
+ */
+int32_t spook_collapse_cbor(struct spook_pair *pair,
+                            const struct spook_collapse_options *options,
+                            struct spook_buf *out,
+                            struct spook_error **error);
+
+/**
+ * What is superposed at and below a path, as a JSON array: of each conflict its "path" and its "candidates", and the "failure" of the rule
+ * that should decide, if it could not. A candidate has its "value" (none if it deletes), "author", "epoch", "number", "stamp", and whether
+ * it is "committed". They stand in the order in which the rule takes them; without a rule the last one shows.
+ *
+ * Ownership: the prefix is read during the call only; the caller owns `out` and frees it with spook_buf_free.
+ * Thread: any, also inside an observer.
+ * Blocking: no.
+ * Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_UTF8, SPOOK_E_POINTER, SPOOK_E_REENTRANT, SPOOK_E_FORKED, SPOOK_E_PANIC.
+ */
+int32_t spook_conflicts_json(struct spook_pair *pair,
+                             const char *prefix,
+                             size_t prefix_len,
+                             struct spook_buf *out,
+                             struct spook_error **error);
+
+/**
+ * As spook_conflicts_json, as CBOR.
+ *
+ * Ownership: the prefix is read during the call only; the caller owns `out` and frees it with spook_buf_free.
+ * Thread: any, also inside an observer.
+ * Blocking: no.
+ * Errors: those of spook_conflicts_json.
+ */
+int32_t spook_conflicts_cbor(struct spook_pair *pair,
+                             const char *prefix,
+                             size_t prefix_len,
+                             struct spook_buf *out,
+                             struct spook_error **error);
+
+/**
+ * Reads a scalar: of a strong Pair what is committed, of any other everything that was applied here. Text and bytes go to `content`, to
+ * which `out` then points; for other kinds `content` becomes empty.
  *
  * Ownership: the path is read during the call only; the caller owns `content` and frees it with spook_buf_free, after which the text or
  * bytes of `out` are gone, too.
  * Thread: any, also inside an observer.
  * Blocking: no.
  * Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_UTF8, SPOOK_E_POINTER, SPOOK_E_NOT_FOUND, SPOOK_E_TYPE where the path holds an array or
- * object, SPOOK_E_FORKED, SPOOK_E_PANIC.
+ * object, SPOOK_E_REENTRANT, SPOOK_E_FORKED, SPOOK_E_PANIC.
  */
 int32_t spook_read_state(struct spook_pair *pair,
                          const char *path,
@@ -1026,7 +1322,8 @@ int32_t spook_read_state(struct spook_pair *pair,
  * Ownership: the path is read during the call only; the caller owns `out` and frees it with spook_buf_free.
  * Thread: any, also inside an observer.
  * Blocking: no.
- * Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_UTF8, SPOOK_E_POINTER, SPOOK_E_NOT_FOUND, SPOOK_E_FORKED, SPOOK_E_PANIC.
+ * Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_UTF8, SPOOK_E_POINTER, SPOOK_E_NOT_FOUND, SPOOK_E_REENTRANT, SPOOK_E_FORKED,
+ * SPOOK_E_PANIC.
  */
 int32_t spook_read_state_json(struct spook_pair *pair,
                               const char *path,
@@ -1040,13 +1337,100 @@ int32_t spook_read_state_json(struct spook_pair *pair,
  * Ownership: the path is read during the call only; the caller owns `out` and frees it with spook_buf_free.
  * Thread: any, also inside an observer.
  * Blocking: no.
- * Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_UTF8, SPOOK_E_POINTER, SPOOK_E_NOT_FOUND, SPOOK_E_FORKED, SPOOK_E_PANIC.
+ * Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_UTF8, SPOOK_E_POINTER, SPOOK_E_NOT_FOUND, SPOOK_E_REENTRANT, SPOOK_E_FORKED,
+ * SPOOK_E_PANIC.
  */
 int32_t spook_read_state_cbor(struct spook_pair *pair,
                               const char *path,
                               size_t path_len,
                               struct spook_buf *out,
                               struct spook_error **error);
+
+/**
+ * As spook_read_state, of what is committed: final on both halves, which pass through the same committed states.
+ *
+ * Ownership: the path is read during the call only; the caller owns `content` and frees it with spook_buf_free.
+ * Thread: any, also inside an observer.
+ * Blocking: no.
+ * Errors: those of spook_read_state.
+ */
+int32_t spook_read_committed(struct spook_pair *pair,
+                             const char *path,
+                             size_t path_len,
+                             struct spook_value *out,
+                             struct spook_buf *content,
+                             struct spook_error **error);
+
+/**
+ * As spook_read_state_json, of what spook_read_committed reads.
+ *
+ * Ownership: the path is read during the call only; the caller owns `out` and frees it with spook_buf_free.
+ * Thread: any, also inside an observer.
+ * Blocking: no.
+ * Errors: those of spook_read_state_json.
+ */
+int32_t spook_read_committed_json(struct spook_pair *pair,
+                                  const char *path,
+                                  size_t path_len,
+                                  struct spook_buf *out,
+                                  struct spook_error **error);
+
+/**
+ * As spook_read_state_cbor, of what spook_read_committed reads.
+ *
+ * Ownership: the path is read during the call only; the caller owns `out` and frees it with spook_buf_free.
+ * Thread: any, also inside an observer.
+ * Blocking: no.
+ * Errors: those of spook_read_state_cbor.
+ */
+int32_t spook_read_committed_cbor(struct spook_pair *pair,
+                                  const char *path,
+                                  size_t path_len,
+                                  struct spook_buf *out,
+                                  struct spook_error **error);
+
+/**
+ * As spook_read_state, of everything that was applied here, in a strong Pair, too; what is not committed may still change.
+ *
+ * Ownership: the path is read during the call only; the caller owns `content` and frees it with spook_buf_free.
+ * Thread: any, also inside an observer.
+ * Blocking: no.
+ * Errors: those of spook_read_state.
+ */
+int32_t spook_read_tentative(struct spook_pair *pair,
+                             const char *path,
+                             size_t path_len,
+                             struct spook_value *out,
+                             struct spook_buf *content,
+                             struct spook_error **error);
+
+/**
+ * As spook_read_state_json, of what spook_read_tentative reads.
+ *
+ * Ownership: the path is read during the call only; the caller owns `out` and frees it with spook_buf_free.
+ * Thread: any, also inside an observer.
+ * Blocking: no.
+ * Errors: those of spook_read_state_json.
+ */
+int32_t spook_read_tentative_json(struct spook_pair *pair,
+                                  const char *path,
+                                  size_t path_len,
+                                  struct spook_buf *out,
+                                  struct spook_error **error);
+
+/**
+ * As spook_read_state_cbor, of what spook_read_tentative reads.
+ *
+ * Ownership: the path is read during the call only; the caller owns `out` and frees it with spook_buf_free.
+ * Thread: any, also inside an observer.
+ * Blocking: no.
+ * Errors: those of spook_read_state_cbor.
+ */
+int32_t spook_read_tentative_cbor(struct spook_pair *pair,
+                                  const char *path,
+                                  size_t path_len,
+                                  struct spook_buf *out,
+                                  struct spook_error **error);
 
 /**
  * Writes a value at a path. The write is visible here at once and travels to the other half when it is linked. `out` may be NULL.
@@ -1139,7 +1523,43 @@ int32_t spook_is_settled(struct spook_pair *pair,
                          struct spook_error **error);
 
 /**
- * The new value of a change as JSON, whatever its kind.
+ * Shows the peer a value under a key while there is a link; NULL shows nothing there any more. It is not part of the state and nowhere
+ * stored. A slow link gets the last value of each key, and each new link gets all of them.
+ *
+ * Ownership: key and value are read during the call only.
+ * Thread: any, also inside an observer.
+ * Blocking: no.
+ * Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_UTF8, SPOOK_E_INVALID for an empty key, SPOOK_E_NAN, SPOOK_E_TOO_LARGE for a key of more
+ * than 256 bytes, a value of more than 4096, or more than 64 keys, SPOOK_E_REENTRANT, SPOOK_E_FORKED, SPOOK_E_PANIC.
+ */
+int32_t spook_set_presence(struct spook_pair *pair,
+                           const char *key,
+                           size_t key_len,
+                           const struct spook_value *value,
+                           struct spook_error **error);
+
+/**
+ * What the peer shows at present, as a JSON object of its keys. Empty while there is no link.
+ *
+ * Ownership: the caller owns `out` and frees it with spook_buf_free.
+ * Thread: any, also inside an observer.
+ * Blocking: no.
+ * Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_REENTRANT, SPOOK_E_FORKED, SPOOK_E_PANIC.
+ */
+int32_t spook_presence_json(struct spook_pair *pair, struct spook_buf *out, struct spook_error **error);
+
+/**
+ * As spook_presence_json, as a CBOR map.
+ *
+ * Ownership: the caller owns `out` and frees it with spook_buf_free.
+ * Thread: any, also inside an observer.
+ * Blocking: no.
+ * Errors: those of spook_presence_json.
+ */
+int32_t spook_presence_cbor(struct spook_pair *pair, struct spook_buf *out, struct spook_error **error);
+
+/**
+ * The new value of a change or of presence as JSON, whatever its kind.
  *
  * Ownership: borrows the event; the caller owns `out` and frees it with spook_buf_free.
  * Thread: any.
@@ -1149,7 +1569,7 @@ int32_t spook_is_settled(struct spook_pair *pair,
 int32_t spook_event_json(const struct spook_event *event, struct spook_buf *out, struct spook_error **error);
 
 /**
- * The new value of a change as CBOR, whatever its kind.
+ * The new value of a change or of presence as CBOR, whatever its kind.
  *
  * Ownership: borrows the event; the caller owns `out` and frees it with spook_buf_free.
  * Thread: any.
@@ -1247,6 +1667,31 @@ int32_t spook_subscription_fd(struct spook_subscription *subscription,
                               int32_t *out,
                               struct spook_error **error);
 
+/**
+ * Registers a rule under the name by which schemas call it, before or after Pairs need it: what waits for it is decided then. Names have 1
+ * to 64 letters, digits, '_', '-' and '.'. Both halves register the same rules. NULL options are the defaults; `drop` may be NULL.
+ *
+ * A rule that fails, takes too long or gives too much decides nothing: the path stays superposed with its last candidate showing,
+ * spook_conflicts_json lists it with the reason, and observers of events get SPOOK_EVENT_RULE_FAILED. A transition that fails holds up the
+ * candidates from there on, which stay tentative. While a call goes on that was given up for its time, the rule is not called again.
+ *
+ * Ownership: name and options are read during the call only. `user_data` goes to libspook, which gives it back by calling `drop` exactly
+ * once: when the engine is closed and no call of the rule goes on any more, or before this function returns when it fails.
+ * Thread: any. `call` runs on threads of the engine, at the same time on several, while whoever reads or writes the Pair waits for it: it
+ * must not wait for a lock that is held around a call of libspook. A function of this header that it calls gives SPOOK_E_REENTRANT.
+ * Blocking: no.
+ * Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_UTF8, SPOOK_E_INVALID, SPOOK_E_RULE for a name that is taken or is none,
+ * SPOOK_E_REENTRANT, SPOOK_E_FORKED, SPOOK_E_PANIC.
+ */
+int32_t spook_register_rule(struct spook_engine *engine,
+                            const char *name,
+                            size_t name_len,
+                            const struct spook_rule_options *options,
+                            spook_rule_fn call,
+                            void *user_data,
+                            spook_drop_fn drop,
+                            struct spook_error **error);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus
@@ -1293,6 +1738,13 @@ static inline spook_observe_options spook_observe_options_init(void) {
   return options;
 }
 
+static inline spook_rule_options spook_rule_options_init(void) {
+  spook_rule_options options;
+  memset(&options, 0, sizeof options);
+  options.struct_size = (uint32_t)sizeof options;
+  return options;
+}
+
 static inline spook_collapse_result spook_collapse_result_init(void) {
   spook_collapse_result result;
   memset(&result, 0, sizeof result);
@@ -1305,6 +1757,13 @@ static inline spook_traffic spook_traffic_init(void) {
   memset(&traffic, 0, sizeof traffic);
   traffic.struct_size = (uint32_t)sizeof traffic;
   return traffic;
+}
+
+static inline spook_clock spook_clock_init(void) {
+  spook_clock clock;
+  memset(&clock, 0, sizeof clock);
+  clock.struct_size = (uint32_t)sizeof clock;
+  return clock;
 }
 
 static inline spook_event spook_event_init(void) {

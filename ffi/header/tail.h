@@ -40,6 +40,13 @@ static inline spook_observe_options spook_observe_options_init(void) {
   return options;
 }
 
+static inline spook_rule_options spook_rule_options_init(void) {
+  spook_rule_options options;
+  memset(&options, 0, sizeof options);
+  options.struct_size = (uint32_t)sizeof options;
+  return options;
+}
+
 static inline spook_collapse_result spook_collapse_result_init(void) {
   spook_collapse_result result;
   memset(&result, 0, sizeof result);
@@ -52,6 +59,13 @@ static inline spook_traffic spook_traffic_init(void) {
   memset(&traffic, 0, sizeof traffic);
   traffic.struct_size = (uint32_t)sizeof traffic;
   return traffic;
+}
+
+static inline spook_clock spook_clock_init(void) {
+  spook_clock clock;
+  memset(&clock, 0, sizeof clock);
+  clock.struct_size = (uint32_t)sizeof clock;
+  return clock;
 }
 
 static inline spook_event spook_event_init(void) {

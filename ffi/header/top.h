@@ -10,9 +10,12 @@
  *   codes          spook_code_*: the texts of an error code
  *   errors         spook_error_*: what one failed call tells
  *   engines        spook_open, spook_open_with, spook_close, spook_endpoint_id, spook_addresses, spook_pairs, spook_engine_traffic
- *   Pairs          spook_create_pair, spook_open_pair, spook_pair_*, spook_collapse
- *   state          spook_read_state*, spook_write_state*, spook_delete_state, spook_write_many, spook_is_settled
+ *   Pairs          spook_create_pair, spook_open_pair, spook_pair_*, spook_collapse*, spook_conflicts_*
+ *   reading        spook_read_state*, spook_read_committed*, spook_read_tentative*
+ *   writing        spook_write_state*, spook_delete_state, spook_write_many, spook_is_settled
+ *   presence       spook_set_presence, spook_presence_*
  *   observing      spook_observe, spook_observe_poll, spook_unobserve, spook_subscription_*, spook_event_*
+ *   rules          spook_register_rule
  *   memory         spook_buf_free, spook_event_free, spook_error_free
  *
  * ARGUMENTS
@@ -62,6 +65,15 @@
  *  7. A subscription lives until it is closed, or its Pair's handle, or its engine.
  *  8. Observers run on a thread of the engine and return in the ordinary way: an exception or longjmp out of one ends the program.
  *  9. The event and what it points to are good until the observer returns.
+ *
+ * RULES
+ *  1. A rule is a pure function of its call, the same at both halves: no time, no randomness, no state of its own.
+ *  2. It runs on threads of the engine while whoever reads or writes the Pair waits: take no lock in it that anybody holds around a call
+ *     of libspook. Several calls of one rule may run at the same time.
+ *  3. Inside a rule each function with an argument `error` gives SPOOK_E_REENTRANT.
+ *  4. A rule that fails, or goes beyond its limits, decides nothing, and nothing else is held up by it but what waits for it.
+ *  5. `drop` is called exactly once: when the engine is closed and no call of the rule goes on, or before spook_register_rule returns when
+ *     it fails. It calls no function of libspook.
  *
  * PANICS, FORK, EXIT
  * An error inside libspook never ends the program: the call gives SPOOK_E_PANIC, and so does every later call on that engine but the

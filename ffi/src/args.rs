@@ -98,6 +98,8 @@ pub(crate) struct UserData(pub(crate) *mut c_void);
 
 // SAFETY: libspook only hands it back. The header says that the functions it is handed to run on a thread of the engine.
 unsafe impl Send for UserData {}
+// SAFETY: as above; of functions that run on several threads at the same time the header says so.
+unsafe impl Sync for UserData {}
 
 #[cfg(test)]
 mod tests {

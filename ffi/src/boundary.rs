@@ -7,7 +7,7 @@ use crate::objects::{
 };
 use spook::Code;
 use std::any::Any;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::ffi::CString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -69,7 +69,8 @@ impl Scope {
 /// `error` is NULL or valid for a write until the call ends.
 pub(crate) unsafe fn entry(error: *mut *mut spook_error, body: impl FnOnce(&Scope) -> Result<(), Failure>) -> i32 {
     let scope = Scope::default();
-    let failure = match catch_unwind(AssertUnwindSafe(|| body(&scope))) {
+    let allowed_body = || if INSIDE_RULE.get() { Err(Failure::new(Code::Reentrant, "")) } else { body(&scope) };
+    let failure = match catch_unwind(AssertUnwindSafe(allowed_body)) {
         Ok(Ok(())) => None,
         Ok(Err(failure)) => Some(failure),
         Err(panic) => Some(panicked(&scope, panic)),
@@ -85,6 +86,19 @@ pub(crate) unsafe fn entry(error: *mut *mut spook_error, body: impl FnOnce(&Scop
         unsafe { error.write(object) };
     }
     code
+}
+
+thread_local! {
+    /// Whether this thread is inside a rule of the caller, which may call nothing that goes through [`entry`].
+    static INSIDE_RULE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a rule of the caller. The thread is one of the engine's, and inside no other.
+pub(crate) fn inside_rule<T>(rule: impl FnOnce() -> T) -> T {
+    INSIDE_RULE.set(true);
+    let result = rule();
+    INSIDE_RULE.set(false);
+    result
 }
 
 /// Runs the body of a function that cannot fail in words; a panic gives `fallback`.

@@ -1,14 +1,14 @@
 //! Engines: opening, closing, and what belongs to no single Pair.
 
-use crate::args::{self, Out, timeout, timeout_or_forever};
+use crate::args::{self, Out, timeout};
 use crate::boundary::entry;
 use crate::buffer::spook_buf;
 use crate::failure::Failure;
 use crate::id::spook_id;
-use crate::objects::{self, Children, EngineObject, PairObject, spook_engine, spook_error, spook_pair};
+use crate::objects::{self, Children, EngineObject, spook_engine, spook_error, spook_pair};
 use crate::sized::{self, SizedOut, Versioned};
-use crate::value::{spook_text, spook_value};
-use spook::{Durability, Engine, EngineOptions, PairOptions, Value, json};
+use crate::value::spook_text;
+use spook::{Engine, EngineOptions, Value, json};
 use std::ffi::c_char;
 use std::mem::offset_of;
 use std::sync::Arc;
@@ -74,29 +74,6 @@ pub struct spook_traffic {
 unsafe impl Versioned for spook_traffic {
     const NAME: &'static str = "spook_traffic";
     const ENDS: &'static [usize] = &[size_of::<spook_traffic>()];
-}
-
-/// Writes follow each other into the ledger with a bounded delay.
-pub const SPOOK_DURABILITY_BATCHED: u32 = 0;
-/// Nothing is written to the ledger.
-pub const SPOOK_DURABILITY_MEMORY: u32 = 1;
-/// A write returns when it is in the ledger.
-pub const SPOOK_DURABILITY_SYNC: u32 = 2;
-
-/// How a Pair is created. All zero but `struct_size` is the default: spook_pair_options_init() gives that.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct spook_pair_options {
-    /// sizeof(spook_pair_options).
-    pub struct_size: u32,
-    /// SPOOK_DURABILITY_*.
-    pub durability: u32,
-}
-
-// SAFETY: repr(C), a u32 first, integers only.
-unsafe impl Versioned for spook_pair_options {
-    const NAME: &'static str = "spook_pair_options";
-    const ENDS: &'static [usize] = &[size_of::<spook_pair_options>()];
 }
 
 fn opened(engine: Engine) -> Result<*mut spook_engine, Failure> {
@@ -284,86 +261,4 @@ pub unsafe extern "C" fn spook_engine_traffic(engine: *mut spook_engine, out: *m
             Ok(())
         })
     }
-}
-
-/// Creates a Pair in the ledger. `name` is unique there; `initial` may be NULL for an empty object. NULL options are the defaults.
-///
-/// Ownership: name, initial value and options are read during the call only; the caller owns the Pair's handle and closes it with
-/// spook_pair_close, or lets spook_close do it.
-/// Thread: any, also inside an observer.
-/// Blocking: for as long as the disk takes, with SPOOK_DURABILITY_SYNC.
-/// Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_EXISTS, SPOOK_E_UTF8, SPOOK_E_INVALID, SPOOK_E_NAN, SPOOK_E_TOO_LARGE, SPOOK_E_IO,
-/// SPOOK_E_FORKED, SPOOK_E_PANIC.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn spook_create_pair(
-    engine: *mut spook_engine,
-    name: *const c_char,
-    name_len: usize,
-    initial: *const spook_value,
-    options: *const spook_pair_options,
-    out: *mut *mut spook_pair,
-    error: *mut *mut spook_error,
-) -> i32 {
-    // SAFETY: the pointers are as the header asks.
-    unsafe {
-        entry(error, |scope| {
-            let (object, out) = (scope.engine(engine)?, Out::new(out, "out")?);
-            let name = args::text(name, name_len, "name")?;
-            let initial = initial.as_ref().map_or(Ok(Value::empty_object()), |value| value.read())?;
-            let options = pair_options(options)?;
-            out.set(pair(object, object.engine.create_pair(name, initial, options)?)?);
-            Ok(())
-        })
-    }
-}
-
-/// # Safety
-/// `given` is as the header asks.
-unsafe fn pair_options(given: *const spook_pair_options) -> Result<PairOptions, Failure> {
-    // SAFETY: as promised.
-    let given = unsafe { sized::read(given)? };
-    let durability = match given.durability {
-        SPOOK_DURABILITY_BATCHED => Durability::Batched,
-        SPOOK_DURABILITY_MEMORY => Durability::Memory,
-        SPOOK_DURABILITY_SYNC => Durability::Sync,
-        other => return Err(Failure::invalid(format!("options.durability is {other}"))),
-    };
-    Ok(PairOptions { durability, ..PairOptions::default() })
-}
-
-/// Opens a Pair by a ticket of its other half, or by the name of one that is in the ledger already. With a ticket it returns when the Pair
-/// is formed and its state is here. A negative timeout is none.
-///
-/// Ownership: the text is read during the call only; the caller owns the Pair's handle and closes it with spook_pair_close, or lets
-/// spook_close do it.
-/// Thread: any.
-/// Blocking: with a ticket, up to the timeout; with a name, no.
-/// Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_UTF8, SPOOK_E_NOT_FOUND, SPOOK_E_TICKET_INVALID, SPOOK_E_TICKET_EXPIRED,
-/// SPOOK_E_TICKET_USED, SPOOK_E_UNREACHABLE, SPOOK_E_TIMEOUT, SPOOK_E_EXISTS, SPOOK_E_REFUSED, SPOOK_E_VERSION, SPOOK_E_PROTOCOL,
-/// SPOOK_E_IO, SPOOK_E_FORKED, SPOOK_E_PANIC.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn spook_open_pair(
-    engine: *mut spook_engine,
-    ticket_or_name: *const c_char,
-    ticket_or_name_len: usize,
-    timeout_ms: i64,
-    out: *mut *mut spook_pair,
-    error: *mut *mut spook_error,
-) -> i32 {
-    // SAFETY: the pointers are as the header asks.
-    unsafe {
-        entry(error, |scope| {
-            let (object, out) = (scope.engine(engine)?, Out::new(out, "out")?);
-            let text = args::text(ticket_or_name, ticket_or_name_len, "ticket_or_name")?;
-            out.set(pair(object, object.engine.open_pair(text, timeout_or_forever(timeout_ms))?)?);
-            Ok(())
-        })
-    }
-}
-
-fn pair(engine: &Arc<EngineObject>, pair: spook::Pair) -> Result<*mut spook_pair, Failure> {
-    let object = PairObject { pair, engine: Arc::clone(engine), subscriptions: Children::default() };
-    let handle = objects::insert::<spook_pair>(Arc::new(object))?;
-    engine.pairs.add(handle);
-    Ok(handle)
 }

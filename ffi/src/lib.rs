@@ -8,6 +8,7 @@
 //! | `handles`, `objects` | handles as tokens with a generation, and what stands behind them |
 //! | `boundary` | what every entry point goes through: panics, errors, whose engine it is |
 //! | `failure`, `args`, `sized` | refusals, arguments, structs that may grow |
+//! | `tree` | lists and reports as values, to be given as JSON or CBOR |
 //! | the others | the functions, one group each |
 
 #![allow(non_camel_case_types)]
@@ -18,6 +19,7 @@ mod failure;
 mod handles;
 mod objects;
 mod sized;
+mod tree;
 
 pub mod codes;
 
@@ -35,13 +37,23 @@ pub mod lifecycle;
 
 pub mod engine;
 
+pub mod open;
+
 pub mod pair;
 
+pub mod collapse;
+
 pub mod state;
+
+pub mod write;
+
+pub mod presence;
 
 pub mod event;
 
 pub mod observe;
+
+pub mod rule;
 
 #[cfg(feature = "test-panic")]
 pub mod test_panic;

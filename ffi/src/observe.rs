@@ -27,12 +27,17 @@ pub struct spook_observe_options {
     pub lifecycle: u32,
     /// How many events may wait; 0 is 1024.
     pub capacity: u64,
+    /// Not 0: what else happens is told, too: SPOOK_EVENT_VERDICT and the kinds after it.
+    pub events: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 // SAFETY: repr(C), a u32 first, integers only.
 unsafe impl Versioned for spook_observe_options {
     const NAME: &'static str = "spook_observe_options";
-    const ENDS: &'static [usize] = &[offset_of!(spook_observe_options, capacity), size_of::<spook_observe_options>()];
+    const ENDS: &'static [usize] =
+        &[offset_of!(spook_observe_options, capacity), offset_of!(spook_observe_options, events), size_of::<spook_observe_options>()];
 }
 
 /// # Safety
@@ -40,7 +45,7 @@ unsafe impl Versioned for spook_observe_options {
 unsafe fn observe_options(given: *const spook_observe_options) -> Result<ObserveOptions, Failure> {
     // SAFETY: as promised.
     let given = unsafe { sized::read(given)? };
-    let mut options = ObserveOptions { lifecycle: given.lifecycle != 0, ..ObserveOptions::default() };
+    let mut options = ObserveOptions { lifecycle: given.lifecycle != 0, events: given.events != 0, ..ObserveOptions::default() };
     if given.capacity != 0 {
         options.capacity = usize::try_from(given.capacity).unwrap_or(usize::MAX);
     }
@@ -55,9 +60,16 @@ struct Observer {
     _dropped_last: Dropper,
 }
 
-struct Dropper {
+/// Calls the caller's `drop` when it ends.
+pub(crate) struct Dropper {
     drop: spook_drop_fn,
     user_data: UserData,
+}
+
+impl Dropper {
+    pub(crate) fn new(drop: spook_drop_fn, user_data: UserData) -> Dropper {
+        Dropper { drop, user_data }
+    }
 }
 
 impl Drop for Dropper {
@@ -103,7 +115,7 @@ pub unsafe extern "C" fn spook_observe(
 ) -> i32 {
     let user_data = UserData(user_data);
     // From here on every way out calls `drop`.
-    let dropper = Dropper { drop, user_data };
+    let dropper = Dropper::new(drop, user_data);
     // SAFETY: the pointers are as the header asks.
     unsafe {
         entry(error, |scope| {

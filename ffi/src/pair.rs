@@ -1,14 +1,14 @@
 //! What concerns one Pair as a whole.
 
-use crate::args::{Out, timeout, timeout_or_forever};
+use crate::args::{Out, timeout};
 use crate::boundary::entry;
 use crate::buffer::spook_buf;
 use crate::id::spook_id;
 use crate::lifecycle::spook_lifecycle;
 use crate::objects::{self, spook_error, spook_pair};
 use crate::sized::{self, SizedOut, Versioned};
-use spook::{CollapseOptions, StateId, TicketOptions};
-use std::mem::offset_of;
+use crate::state::as_json;
+use spook::{StateId, TicketOptions};
 
 /// How often a half has settled, and a digest that is equal on all halves that hold the same state.
 #[repr(C)]
@@ -49,40 +49,25 @@ unsafe impl Versioned for spook_ticket_options {
     const ENDS: &'static [usize] = &[size_of::<spook_ticket_options>()];
 }
 
-/// How a collapse is asked for. All zero but `struct_size` is the default: spook_collapse_options_init() gives that.
+/// How the clocks of the two sides of a Pair stand to each other.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct spook_collapse_options {
-    /// sizeof(spook_collapse_options).
+pub struct spook_clock {
+    /// sizeof(spook_clock), set by the caller.
     pub struct_size: u32,
-    /// Not 0: wait until everything written so far is settled on both halves.
-    pub settled: u32,
-    /// The longest wait in milliseconds. 0 does not wait; a negative one waits without limit.
-    pub timeout_ms: i64,
+    /// 1 once `offset_ms` was measured on the present link, else 0.
+    pub is_measured: u32,
+    /// By how many milliseconds the peer's time of day is ahead of this machine's; negative if it is behind.
+    pub offset_ms: i64,
+    /// By how many milliseconds the stamps given here are too far ahead of the peer's time of day, or of this machine's own; 0 if they are
+    /// not. The peer holds such writes until their time comes.
+    pub suspect_ms: u64,
 }
 
 // SAFETY: repr(C), a u32 first, integers only.
-unsafe impl Versioned for spook_collapse_options {
-    const NAME: &'static str = "spook_collapse_options";
-    const ENDS: &'static [usize] = &[offset_of!(spook_collapse_options, timeout_ms), size_of::<spook_collapse_options>()];
-}
-
-/// What a collapse came to.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct spook_collapse_result {
-    /// sizeof(spook_collapse_result), set by the caller.
-    pub struct_size: u32,
-    /// 1 if everything is settled, else 0.
-    pub settled: u32,
-    /// The state.
-    pub state: spook_state_id,
-}
-
-// SAFETY: repr(C), a u32 first, integers only.
-unsafe impl Versioned for spook_collapse_result {
-    const NAME: &'static str = "spook_collapse_result";
-    const ENDS: &'static [usize] = &[size_of::<spook_collapse_result>()];
+unsafe impl Versioned for spook_clock {
+    const NAME: &'static str = "spook_clock";
+    const ENDS: &'static [usize] = &[size_of::<spook_clock>()];
 }
 
 /// Closes the handle of a Pair and ends the subscriptions made through it; their handles are closed with it. The Pair itself stays in the
@@ -189,29 +174,43 @@ pub unsafe extern "C" fn spook_pair_lifecycle(pair: *mut spook_pair, out: *mut s
     }
 }
 
-/// Folds what is pending into one state and tells which one it is. With `settled` it waits until both halves have settled on it; when
-/// the timeout comes first, `out->settled` is 0, nothing is lost, and it goes on settling. NULL options are the defaults. Set
-/// `out->struct_size` before the call: spook_collapse_result_init() does.
+/// How the clocks of the two sides stand to each other. Set `out->struct_size` before the call: spook_clock_init() does.
 ///
-/// Ownership: the options are read during the call only; copies to `out`.
+/// Ownership: copies to `out`.
 /// Thread: any, also inside an observer.
-/// Blocking: with `settled`, up to the timeout.
-/// Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_INVALID, SPOOK_E_IO, SPOOK_E_FORKED, SPOOK_E_PANIC.
+/// Blocking: no.
+/// Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_INVALID, SPOOK_E_REENTRANT, SPOOK_E_FORKED, SPOOK_E_PANIC.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn spook_collapse(
-    pair: *mut spook_pair,
-    options: *const spook_collapse_options,
-    out: *mut spook_collapse_result,
-    error: *mut *mut spook_error,
-) -> i32 {
+pub unsafe extern "C" fn spook_pair_clock(pair: *mut spook_pair, out: *mut spook_clock, error: *mut *mut spook_error) -> i32 {
     // SAFETY: the pointers are as the header asks.
     unsafe {
         entry(error, |scope| {
             let (object, out) = (scope.pair(pair)?, SizedOut::new(out, "out")?);
-            let given = sized::read(options)?;
-            let options = CollapseOptions { timeout: timeout_or_forever(given.timeout_ms), settled: given.settled != 0 };
-            let collapse = object.pair.collapse(options)?;
-            out.set(&spook_collapse_result { struct_size: 0, settled: collapse.settled.into(), state: collapse.state.into() });
+            let clock = object.pair.clock()?;
+            out.set(&spook_clock {
+                struct_size: 0,
+                is_measured: clock.offset_ms.is_some().into(),
+                offset_ms: clock.offset_ms.unwrap_or_default(),
+                suspect_ms: clock.suspect_ms.unwrap_or_default(),
+            });
+            Ok(())
+        })
+    }
+}
+
+/// What both sides agreed on when the Pair was created, as JSON: the schema as its creator wrote it, {} if there was none.
+///
+/// Ownership: the caller owns `out` and frees it with spook_buf_free.
+/// Thread: any, also inside an observer.
+/// Blocking: no.
+/// Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_REENTRANT, SPOOK_E_FORKED, SPOOK_E_PANIC.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spook_pair_schema(pair: *mut spook_pair, out: *mut spook_buf, error: *mut *mut spook_error) -> i32 {
+    // SAFETY: the pointers are as the header asks.
+    unsafe {
+        entry(error, |scope| {
+            let (object, out) = (scope.pair(pair)?, Out::new(out, "out")?);
+            out.set(as_json(object.pair.schema()));
             Ok(())
         })
     }

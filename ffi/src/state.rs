@@ -1,82 +1,25 @@
-//! Reading and writing the state of a Pair. A path is a JSON Pointer (RFC 6901); the empty one is the whole state.
+//! Reading the state of a Pair. A path is a JSON Pointer (RFC 6901); the empty one is the whole state.
 
-use crate::args::{self, Out, required};
+use crate::args::{self, Out};
 use crate::boundary::entry;
 use crate::buffer::spook_buf;
-use crate::failure::Failure;
-use crate::id::spook_id;
 use crate::objects::{spook_error, spook_pair};
-use crate::value::{spook_text, spook_value};
-use spook::{Action, Author, Candidate, Dot, EndpointId, Operation, Stamp, Value, cbor, json};
+use crate::value::spook_value;
+use spook::{Error, Pair, Value, cbor, json};
 use std::ffi::c_char;
 
-/// A write, by the name that every half knows it by.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct spook_candidate {
-    /// The endpoint that wrote it.
-    pub author: spook_id,
-    /// Its arrival number at its author.
-    pub number: u64,
-    /// Its stamp: milliseconds since 1970 in the upper 48 bits, a counter in the lower 16.
-    pub stamp: u64,
-    /// How many cells it set or removed.
-    pub cells: u64,
-    /// The author epoch.
-    pub epoch: u32,
-    /// Zero.
-    pub reserved: u32,
-}
+/// Which view of the state is read.
+type View = fn(&Pair, &str) -> Result<Value, Error>;
 
-impl From<Candidate> for spook_candidate {
-    fn from(candidate: Candidate) -> spook_candidate {
-        spook_candidate {
-            author: candidate.dot.author.endpoint.into(),
-            number: candidate.dot.number,
-            stamp: candidate.stamp.bits(),
-            cells: candidate.cells as u64,
-            epoch: candidate.dot.author.epoch,
-            reserved: 0,
-        }
-    }
-}
-
-impl From<&spook_candidate> for Candidate {
-    fn from(given: &spook_candidate) -> Candidate {
-        let author = Author { endpoint: EndpointId::from_bytes(given.author.bytes), epoch: given.epoch };
-        Candidate {
-            dot: Dot { author, number: given.number },
-            stamp: Stamp::from_bits(given.stamp),
-            cells: usize::try_from(given.cells).unwrap_or(usize::MAX),
-        }
-    }
-}
-
-/// Puts a value at a path.
-pub const SPOOK_SET: u32 = 1;
-/// Removes what is at a path.
-pub const SPOOK_DELETE: u32 = 2;
-
-/// One operation of a candidate.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct spook_operation {
-    /// SPOOK_SET or SPOOK_DELETE.
-    pub action: u32,
-    /// Where.
-    pub path: spook_text,
-    /// What, for SPOOK_SET.
-    pub value: spook_value,
-}
-
-/// Reads a scalar. Text and bytes go to `content`, to which `out` then points; for other kinds `content` becomes empty.
+/// Reads a scalar: of a strong Pair what is committed, of any other everything that was applied here. Text and bytes go to `content`, to
+/// which `out` then points; for other kinds `content` becomes empty.
 ///
 /// Ownership: the path is read during the call only; the caller owns `content` and frees it with spook_buf_free, after which the text or
 /// bytes of `out` are gone, too.
 /// Thread: any, also inside an observer.
 /// Blocking: no.
 /// Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_UTF8, SPOOK_E_POINTER, SPOOK_E_NOT_FOUND, SPOOK_E_TYPE where the path holds an array or
-/// object, SPOOK_E_FORKED, SPOOK_E_PANIC.
+/// object, SPOOK_E_REENTRANT, SPOOK_E_FORKED, SPOOK_E_PANIC.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spook_read_state(
     pair: *mut spook_pair,
@@ -87,16 +30,7 @@ pub unsafe extern "C" fn spook_read_state(
     error: *mut *mut spook_error,
 ) -> i32 {
     // SAFETY: the pointers are as the header asks.
-    unsafe {
-        entry(error, |scope| {
-            let (object, out, content) = (scope.pair(pair)?, Out::new(out, "out")?, Out::new(content, "content")?);
-            let value = object.pair.read_state(args::text(path, path_len, "path")?)?;
-            let (scalar, buf) = spook_value::owned(&value)?;
-            out.set(scalar);
-            content.set(buf);
-            Ok(())
-        })
-    }
+    unsafe { read_scalar(Pair::read_state, pair, path, path_len, out, content, error) }
 }
 
 /// Reads what is at a path, of whatever kind, as JSON (RFC 8259): integers with all 64 bits, floats with a point or exponent, bytes as
@@ -105,7 +39,8 @@ pub unsafe extern "C" fn spook_read_state(
 /// Ownership: the path is read during the call only; the caller owns `out` and frees it with spook_buf_free.
 /// Thread: any, also inside an observer.
 /// Blocking: no.
-/// Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_UTF8, SPOOK_E_POINTER, SPOOK_E_NOT_FOUND, SPOOK_E_FORKED, SPOOK_E_PANIC.
+/// Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_UTF8, SPOOK_E_POINTER, SPOOK_E_NOT_FOUND, SPOOK_E_REENTRANT, SPOOK_E_FORKED,
+/// SPOOK_E_PANIC.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spook_read_state_json(
     pair: *mut spook_pair,
@@ -115,7 +50,7 @@ pub unsafe extern "C" fn spook_read_state_json(
     error: *mut *mut spook_error,
 ) -> i32 {
     // SAFETY: the pointers are as the header asks.
-    unsafe { read_tree(pair, path, path_len, out, error, |value| json::to_string(value).into()) }
+    unsafe { read_tree((Pair::read_state, as_json), pair, path, path_len, out, error) }
 }
 
 /// Reads what is at a path, of whatever kind, as CBOR (RFC 8949) in deterministic encoding: equal values are equal bytes.
@@ -123,7 +58,8 @@ pub unsafe extern "C" fn spook_read_state_json(
 /// Ownership: the path is read during the call only; the caller owns `out` and frees it with spook_buf_free.
 /// Thread: any, also inside an observer.
 /// Blocking: no.
-/// Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_UTF8, SPOOK_E_POINTER, SPOOK_E_NOT_FOUND, SPOOK_E_FORKED, SPOOK_E_PANIC.
+/// Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_UTF8, SPOOK_E_POINTER, SPOOK_E_NOT_FOUND, SPOOK_E_REENTRANT, SPOOK_E_FORKED,
+/// SPOOK_E_PANIC.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spook_read_state_cbor(
     pair: *mut spook_pair,
@@ -133,207 +69,169 @@ pub unsafe extern "C" fn spook_read_state_cbor(
     error: *mut *mut spook_error,
 ) -> i32 {
     // SAFETY: the pointers are as the header asks.
-    unsafe { read_tree(pair, path, path_len, out, error, |value| cbor::to_vec(value).into()) }
+    unsafe { read_tree((Pair::read_state, as_cbor), pair, path, path_len, out, error) }
 }
 
-/// # Safety
-/// The pointers are as the header asks.
-unsafe fn read_tree(
+/// As spook_read_state, of what is committed: final on both halves, which pass through the same committed states.
+///
+/// Ownership: the path is read during the call only; the caller owns `content` and frees it with spook_buf_free.
+/// Thread: any, also inside an observer.
+/// Blocking: no.
+/// Errors: those of spook_read_state.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spook_read_committed(
+    pair: *mut spook_pair,
+    path: *const c_char,
+    path_len: usize,
+    out: *mut spook_value,
+    content: *mut spook_buf,
+    error: *mut *mut spook_error,
+) -> i32 {
+    // SAFETY: the pointers are as the header asks.
+    unsafe { read_scalar(Pair::read_committed, pair, path, path_len, out, content, error) }
+}
+
+/// As spook_read_state_json, of what spook_read_committed reads.
+///
+/// Ownership: the path is read during the call only; the caller owns `out` and frees it with spook_buf_free.
+/// Thread: any, also inside an observer.
+/// Blocking: no.
+/// Errors: those of spook_read_state_json.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spook_read_committed_json(
     pair: *mut spook_pair,
     path: *const c_char,
     path_len: usize,
     out: *mut spook_buf,
     error: *mut *mut spook_error,
-    encode: fn(&Value) -> spook_buf,
 ) -> i32 {
-    // SAFETY: as promised.
-    unsafe {
-        entry(error, |scope| {
-            let (object, out) = (scope.pair(pair)?, Out::new(out, "out")?);
-            out.set(encode(&object.pair.read_state(args::text(path, path_len, "path")?)?));
-            Ok(())
-        })
-    }
+    // SAFETY: the pointers are as the header asks.
+    unsafe { read_tree((Pair::read_committed, as_json), pair, path, path_len, out, error) }
 }
 
-/// Writes a value at a path. The write is visible here at once and travels to the other half when it is linked. `out` may be NULL.
+/// As spook_read_state_cbor, of what spook_read_committed reads.
 ///
-/// Ownership: path and value are read during the call only; copies to `out`.
+/// Ownership: the path is read during the call only; the caller owns `out` and frees it with spook_buf_free.
 /// Thread: any, also inside an observer.
-/// Blocking: for as long as the disk takes, with SPOOK_DURABILITY_SYNC.
-/// Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_UTF8, SPOOK_E_POINTER, SPOOK_E_TYPE, SPOOK_E_INVALID, SPOOK_E_NAN, SPOOK_E_TOO_LARGE,
-/// SPOOK_E_BACKPRESSURE, SPOOK_E_IO, SPOOK_E_FORKED, SPOOK_E_PANIC. Nothing is written then.
+/// Blocking: no.
+/// Errors: those of spook_read_state_cbor.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn spook_write_state(
+pub unsafe extern "C" fn spook_read_committed_cbor(
     pair: *mut spook_pair,
     path: *const c_char,
     path_len: usize,
-    value: *const spook_value,
-    out: *mut spook_candidate,
+    out: *mut spook_buf,
     error: *mut *mut spook_error,
 ) -> i32 {
     // SAFETY: the pointers are as the header asks.
-    unsafe { write(pair, path, path_len, out, error, || required(value, "value")?.read()) }
+    unsafe { read_tree((Pair::read_committed, as_cbor), pair, path, path_len, out, error) }
 }
 
-/// Writes a value given as JSON (RFC 8259). `out` may be NULL.
+/// As spook_read_state, of everything that was applied here, in a strong Pair, too; what is not committed may still change.
 ///
-/// Ownership: path and text are read during the call only; copies to `out`.
+/// Ownership: the path is read during the call only; the caller owns `content` and frees it with spook_buf_free.
 /// Thread: any, also inside an observer.
-/// Blocking: as spook_write_state.
-/// Errors: those of spook_write_state; SPOOK_E_INVALID for text that is no JSON.
+/// Blocking: no.
+/// Errors: those of spook_read_state.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn spook_write_state_json(
+pub unsafe extern "C" fn spook_read_tentative(
     pair: *mut spook_pair,
     path: *const c_char,
     path_len: usize,
-    text: *const c_char,
-    text_len: usize,
-    out: *mut spook_candidate,
+    out: *mut spook_value,
+    content: *mut spook_buf,
     error: *mut *mut spook_error,
 ) -> i32 {
     // SAFETY: the pointers are as the header asks.
-    unsafe { write(pair, path, path_len, out, error, || Ok(json::from_str(args::text(text, text_len, "text")?)?)) }
+    unsafe { read_scalar(Pair::read_tentative, pair, path, path_len, out, content, error) }
 }
 
-/// Writes a value given as CBOR (RFC 8949). `out` may be NULL.
+/// As spook_read_state_json, of what spook_read_tentative reads.
 ///
-/// Ownership: path and bytes are read during the call only; copies to `out`.
+/// Ownership: the path is read during the call only; the caller owns `out` and frees it with spook_buf_free.
 /// Thread: any, also inside an observer.
-/// Blocking: as spook_write_state.
-/// Errors: those of spook_write_state; SPOOK_E_INVALID for bytes that are no CBOR.
+/// Blocking: no.
+/// Errors: those of spook_read_state_json.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn spook_write_state_cbor(
+pub unsafe extern "C" fn spook_read_tentative_json(
     pair: *mut spook_pair,
     path: *const c_char,
     path_len: usize,
-    data: *const u8,
-    data_len: usize,
-    out: *mut spook_candidate,
+    out: *mut spook_buf,
     error: *mut *mut spook_error,
 ) -> i32 {
     // SAFETY: the pointers are as the header asks.
-    unsafe { write(pair, path, path_len, out, error, || Ok(cbor::from_slice(args::bytes(data, data_len, "data")?)?)) }
+    unsafe { read_tree((Pair::read_tentative, as_json), pair, path, path_len, out, error) }
+}
+
+/// As spook_read_state_cbor, of what spook_read_tentative reads.
+///
+/// Ownership: the path is read during the call only; the caller owns `out` and frees it with spook_buf_free.
+/// Thread: any, also inside an observer.
+/// Blocking: no.
+/// Errors: those of spook_read_state_cbor.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn spook_read_tentative_cbor(
+    pair: *mut spook_pair,
+    path: *const c_char,
+    path_len: usize,
+    out: *mut spook_buf,
+    error: *mut *mut spook_error,
+) -> i32 {
+    // SAFETY: the pointers are as the header asks.
+    unsafe { read_tree((Pair::read_tentative, as_cbor), pair, path, path_len, out, error) }
 }
 
 /// # Safety
 /// The pointers are as the header asks.
-unsafe fn write(
+unsafe fn read_scalar(
+    view: View,
     pair: *mut spook_pair,
     path: *const c_char,
     path_len: usize,
-    out: *mut spook_candidate,
+    out: *mut spook_value,
+    content: *mut spook_buf,
     error: *mut *mut spook_error,
-    value: impl FnOnce() -> Result<Value, Failure>,
 ) -> i32 {
     // SAFETY: as promised.
     unsafe {
         entry(error, |scope| {
-            let object = scope.pair(pair)?;
-            let path = args::text(path, path_len, "path")?;
-            let candidate = object.pair.write_state(path, value()?)?;
-            tell(out, candidate);
+            let (object, out, content) = (scope.pair(pair)?, Out::new(out, "out")?, Out::new(content, "content")?);
+            let value = view(&object.pair, args::text(path, path_len, "path")?)?;
+            let (scalar, buf) = spook_value::owned(&value)?;
+            out.set(scalar);
+            content.set(buf);
             Ok(())
         })
     }
 }
 
 /// # Safety
-/// `out` is NULL or valid for a write.
-unsafe fn tell(out: *mut spook_candidate, candidate: Candidate) {
-    if !out.is_null() {
-        // SAFETY: as promised.
-        unsafe { out.write(candidate.into()) }
-    }
-}
-
-/// Removes what is at a path. `out` may be NULL.
-///
-/// Ownership: the path is read during the call only; copies to `out`.
-/// Thread: any, also inside an observer.
-/// Blocking: as spook_write_state.
-/// Errors: those of spook_write_state; SPOOK_E_NOT_FOUND where nothing is there.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn spook_delete_state(
+/// The pointers are as the header asks.
+unsafe fn read_tree(
+    (view, encode): (View, fn(&Value) -> spook_buf),
     pair: *mut spook_pair,
     path: *const c_char,
     path_len: usize,
-    out: *mut spook_candidate,
+    out: *mut spook_buf,
     error: *mut *mut spook_error,
 ) -> i32 {
-    // SAFETY: the pointers are as the header asks.
-    unsafe {
-        entry(error, |scope| {
-            let object = scope.pair(pair)?;
-            let candidate = object.pair.delete_state(args::text(path, path_len, "path")?)?;
-            tell(out, candidate);
-            Ok(())
-        })
-    }
-}
-
-/// Does several operations as one candidate: every half sees all of them or none. Their paths must not lie below one another. `out` may
-/// be NULL.
-///
-/// Ownership: the operations are read during the call only; copies to `out`.
-/// Thread: any, also inside an observer.
-/// Blocking: as spook_write_state.
-/// Errors: those of spook_write_state and spook_delete_state; SPOOK_E_INVALID for no operation at all.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn spook_write_many(
-    pair: *mut spook_pair,
-    operations: *const spook_operation,
-    count: usize,
-    out: *mut spook_candidate,
-    error: *mut *mut spook_error,
-) -> i32 {
-    // SAFETY: the pointers are as the header asks.
-    unsafe {
-        entry(error, |scope| {
-            let object = scope.pair(pair)?;
-            let given = args::array(operations, count, "operations")?;
-            let operations = given.iter().map(|given| operation(given)).collect::<Result<Vec<_>, _>>()?;
-            let candidate = object.pair.write_all(&operations)?;
-            tell(out, candidate);
-            Ok(())
-        })
-    }
-}
-
-/// # Safety
-/// The pointers in it are as the header asks.
-unsafe fn operation(given: &spook_operation) -> Result<Operation<'_>, Failure> {
     // SAFETY: as promised.
-    let path = unsafe { args::text(given.path.data, given.path.len, "operation.path")? };
-    let action = match given.action {
-        // SAFETY: as promised.
-        SPOOK_SET => Action::Set(unsafe { given.value.read()? }),
-        SPOOK_DELETE => Action::Delete,
-        other => return Err(Failure::invalid(format!("operation.action is {other}"))),
-    };
-    Ok(Operation { path, action })
-}
-
-/// Whether a candidate of this half is settled: durable on both halves, and final.
-///
-/// Ownership: the candidate is read during the call only; copies to `out`.
-/// Thread: any, also inside an observer.
-/// Blocking: no.
-/// Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_INVALID, SPOOK_E_FORKED, SPOOK_E_PANIC.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn spook_is_settled(
-    pair: *mut spook_pair,
-    candidate: *const spook_candidate,
-    out: *mut bool,
-    error: *mut *mut spook_error,
-) -> i32 {
-    // SAFETY: the pointers are as the header asks.
     unsafe {
         entry(error, |scope| {
             let (object, out) = (scope.pair(pair)?, Out::new(out, "out")?);
-            let candidate = Candidate::from(required(candidate, "candidate")?);
-            out.set(object.pair.is_settled(&candidate)?);
+            out.set(encode(&view(&object.pair, args::text(path, path_len, "path")?)?));
             Ok(())
         })
     }
+}
+
+/// A value as JSON, in a buffer of the caller.
+pub(crate) fn as_json(value: &Value) -> spook_buf {
+    json::to_string(value).into()
+}
+
+/// A value as CBOR, in a buffer of the caller.
+pub(crate) fn as_cbor(value: &Value) -> spook_buf {
+    cbor::to_vec(value).into()
 }

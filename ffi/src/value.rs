@@ -26,9 +26,10 @@ pub const SPOOK_BYTES: u32 = 7;
 pub const SPOOK_ARRAY: u32 = 8;
 /// An object. Only libspook gives it, in an event; read its content as JSON or CBOR.
 pub const SPOOK_OBJECT: u32 = 9;
-/// A value of any kind written as JSON (RFC 8259), in `as.text`. Only the caller gives it. Bytes are {"$bytes": "<base64>"}.
+/// A value of any kind written as JSON (RFC 8259), in `as.text`. Besides the caller, only the
+/// call of a rule gives it. Bytes are {"$bytes": "<base64>"}.
 pub const SPOOK_JSON: u32 = 10;
-/// A value of any kind written as CBOR (RFC 8949), in `as.bytes`. Only the caller gives it.
+/// A value of any kind written as CBOR (RFC 8949), in `as.bytes`. Besides the caller, only the call of a rule gives it.
 pub const SPOOK_CBOR: u32 = 11;
 
 /// Text in UTF-8: not terminated, and it may hold NUL. NULL with 0 is empty.
@@ -161,6 +162,38 @@ impl spook_value {
                 kind => return Err(Failure::invalid(format!("value.kind is {kind}, which is not a kind that can be written"))),
             })
         }
+    }
+}
+
+/// A value for the caller's eyes together with what it points to, trees included.
+pub(crate) struct Written {
+    value: spook_value,
+    /// What `value` points to. It lies on the heap and stays where it is when this struct moves.
+    _content: Vec<u8>,
+}
+
+impl Written {
+    /// Trees become SPOOK_JSON or SPOOK_CBOR.
+    pub(crate) fn of(value: &Value, as_cbor: bool) -> Written {
+        let mut shown = spook_value::of(value);
+        let content = match value {
+            Value::String(text) => text.as_bytes().to_vec(),
+            Value::Bytes(bytes) => bytes.to_vec(),
+            Value::Array(_) | Value::Object(_) if as_cbor => cbor::to_vec(value),
+            Value::Array(_) | Value::Object(_) => json::to_string(value).into_bytes(),
+            _ => return Written { value: shown, _content: Vec::new() },
+        };
+        match shown.kind {
+            SPOOK_ARRAY | SPOOK_OBJECT => shown.kind = if as_cbor { SPOOK_CBOR } else { SPOOK_JSON },
+            _ => {}
+        }
+        shown.r#as.bytes = spook_bytes { data: content.as_ptr(), len: content.len() };
+        Written { value: shown, _content: content }
+    }
+
+    /// What the caller sees, for as long as the content is there; SPOOK_NONE for none.
+    pub(crate) fn shown(written: &Option<Written>) -> spook_value {
+        written.as_ref().map_or(spook_value::NONE, |written| written.value)
     }
 }
 

@@ -26,13 +26,23 @@ static void layouts_are_those_of_abi_1(void) {
   EQUAL(24, sizeof(spook_state_id));
   EQUAL(20, sizeof(spook_lifecycle));
   EQUAL(56, sizeof(spook_engine_options));
-  EQUAL(8, sizeof(spook_pair_options));
+  EQUAL(24, sizeof(spook_pair_options));
+  EQUAL(8, offsetof(spook_pair_options, schema));
   EQUAL(16, sizeof(spook_ticket_options));
   EQUAL(16, sizeof(spook_collapse_options));
-  EQUAL(16, sizeof(spook_observe_options));
-  EQUAL(32, sizeof(spook_collapse_result));
+  EQUAL(24, sizeof(spook_observe_options));
+  EQUAL(16, offsetof(spook_observe_options, events));
+  EQUAL(40, sizeof(spook_collapse_result));
+  EQUAL(32, offsetof(spook_collapse_result, resolved));
+  EQUAL(24, sizeof(spook_clock));
+  EQUAL(32, sizeof(spook_dot));
+  EQUAL(32, sizeof(spook_rule_options));
+  EQUAL(64, sizeof(spook_rule_candidate));
+  EQUAL(64, sizeof(spook_rule_call));
+  EQUAL(64, sizeof(spook_rule_result));
   EQUAL(48, sizeof(spook_traffic));
-  EQUAL(160, sizeof(spook_event));
+  EQUAL(328, sizeof(spook_event));
+  EQUAL(160, offsetof(spook_event, candidate)); /* Where the struct ended before events had kinds. */
   EQUAL(8, offsetof(spook_event, content));
   EQUAL(24, offsetof(spook_event, path));
   EQUAL(40, offsetof(spook_event, value));
@@ -44,13 +54,15 @@ static void layouts_are_those_of_abi_1(void) {
 
 static void every_code_has_texts(void) {
   CHECK(strcmp(spook_code_name(SPOOK_OK), "OK") == 0);
-  for (int32_t code = SPOOK_E_NULL; code >= SPOOK_E_ABI; code--) {
+  int32_t code = SPOOK_E_NULL;
+  for (; strcmp(spook_code_name(code), "unknown") != 0; code--) {
     CHECK(spook_code_name(code)[0] != 0 && spook_code_what(code)[0] != 0);
     CHECK(spook_code_fault(code)[0] != 0 && spook_code_advice(code)[0] != 0);
   }
+  CHECK(code < SPOOK_E_CLOCK_SUSPECT); /* The numbers have no gap. */
   CHECK(strcmp(spook_code_name(SPOOK_E_NOT_FOUND), "NOT_FOUND") == 0);
   CHECK(strcmp(spook_code_fault(SPOOK_E_TIMEOUT), "environment") == 0);
-  CHECK(strcmp(spook_code_name(SPOOK_E_ABI - 1), "unknown") == 0);
+  CHECK(strcmp(spook_code_name(1), "unknown") == 0 && strcmp(spook_code_name(INT32_MIN), "unknown") == 0);
   CHECK(strcmp(spook_code_name(INT32_MAX), "unknown") == 0);
 }
 

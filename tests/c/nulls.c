@@ -19,6 +19,7 @@ typedef struct {
   spook_collapse_result collapse;
   spook_traffic traffic;
   spook_event event;
+  spook_clock clock;
   bool flag;
   int32_t number;
 } outs;
@@ -30,6 +31,7 @@ static void fresh(void) {
   canary.collapse.struct_size = (uint32_t)sizeof canary.collapse;
   canary.traffic.struct_size = (uint32_t)sizeof canary.traffic;
   canary.event.struct_size = (uint32_t)sizeof canary.event;
+  canary.clock.struct_size = (uint32_t)sizeof canary.clock;
   memcpy(&out, &canary, sizeof out);
 }
 
@@ -84,6 +86,20 @@ static void of_pairs(void) {
   NULLS(spook_pair_lifecycle, pair, NULL);
   NULLS(spook_collapse, NULL, NULL, &out.collapse);
   NULLS(spook_collapse, pair, NULL, NULL);
+  NULLS(spook_collapse_json, NULL, NULL, &out.buf);
+  NULLS(spook_collapse_json, pair, NULL, NULL);
+  NULLS(spook_collapse_cbor, NULL, NULL, &out.buf);
+  NULLS(spook_collapse_cbor, pair, NULL, NULL);
+  NULLS(spook_conflicts_json, NULL, "", 0, &out.buf);
+  NULLS(spook_conflicts_json, pair, NULL, 1, &out.buf);
+  NULLS(spook_conflicts_json, pair, "", 0, NULL);
+  NULLS(spook_conflicts_cbor, NULL, "", 0, &out.buf);
+  NULLS(spook_conflicts_cbor, pair, NULL, 1, &out.buf);
+  NULLS(spook_conflicts_cbor, pair, "", 0, NULL);
+  NULLS(spook_pair_clock, NULL, &out.clock);
+  NULLS(spook_pair_clock, pair, NULL);
+  NULLS(spook_pair_schema, NULL, &out.buf);
+  NULLS(spook_pair_schema, pair, NULL);
   NULLS(spook_id_text, NULL, &out.buf);
   NULLS(spook_id_text, &canary.id, NULL);
 }
@@ -105,6 +121,22 @@ static void of_the_state(void) {
   NULLS(spook_read_state_cbor, NULL, "", 0, &out.buf);
   NULLS(spook_read_state_cbor, pair, NULL, 1, &out.buf);
   NULLS(spook_read_state_cbor, pair, "", 0, NULL);
+  NULLS(spook_read_committed, NULL, "", 0, &out.value, &out.content);
+  NULLS(spook_read_committed, pair, NULL, 1, &out.value, &out.content);
+  NULLS(spook_read_committed, pair, "/x", 2, NULL, &out.content);
+  NULLS(spook_read_committed, pair, "/x", 2, &out.value, NULL);
+  NULLS(spook_read_committed_json, NULL, "", 0, &out.buf);
+  NULLS(spook_read_committed_json, pair, "", 0, NULL);
+  NULLS(spook_read_committed_cbor, pair, NULL, 1, &out.buf);
+  NULLS(spook_read_committed_cbor, pair, "", 0, NULL);
+  NULLS(spook_read_tentative, NULL, "", 0, &out.value, &out.content);
+  NULLS(spook_read_tentative, pair, NULL, 1, &out.value, &out.content);
+  NULLS(spook_read_tentative, pair, "/x", 2, NULL, &out.content);
+  NULLS(spook_read_tentative, pair, "/x", 2, &out.value, NULL);
+  NULLS(spook_read_tentative_json, NULL, "", 0, &out.buf);
+  NULLS(spook_read_tentative_json, pair, "", 0, NULL);
+  NULLS(spook_read_tentative_cbor, pair, NULL, 1, &out.buf);
+  NULLS(spook_read_tentative_cbor, pair, "", 0, NULL);
   NULLS(spook_write_state, NULL, "/x", 2, &operation.value, &out.candidate);
   NULLS(spook_write_state, pair, NULL, 2, &operation.value, &out.candidate);
   NULLS(spook_write_state, pair, "/x", 2, NULL, &out.candidate);
@@ -147,6 +179,29 @@ static void of_observing(void) {
   NULLS(spook_event_json, &canary.event, NULL);
   NULLS(spook_event_cbor, NULL, &out.buf);
   NULLS(spook_event_cbor, &canary.event, NULL);
+}
+
+static void of_presence(void) {
+  spook_value value = spook_string(NULL, 1);
+  NULLS(spook_set_presence, NULL, "k", 1, NULL);
+  NULLS(spook_set_presence, pair, NULL, 1, NULL);
+  NULLS(spook_set_presence, pair, "k", 1, &value);
+  NULLS(spook_presence_json, NULL, &out.buf);
+  NULLS(spook_presence_json, pair, NULL);
+  NULLS(spook_presence_cbor, NULL, &out.buf);
+  NULLS(spook_presence_cbor, pair, NULL);
+}
+
+static int32_t decide(void *user_data, const spook_rule_call *call, spook_rule_result *result) {
+  (void)user_data;
+  result->value = call->candidates[0].value;
+  return SPOOK_OK;
+}
+
+static void of_rules(void) {
+  NULLS(spook_register_rule, NULL, "n", 1, NULL, decide, NULL, NULL);
+  NULLS(spook_register_rule, engine, NULL, 1, NULL, decide, NULL, NULL);
+  NULLS(spook_register_rule, engine, "n", 1, NULL, NULL, NULL, NULL);
 }
 
 static void of_what_is_freed(void) {
@@ -199,6 +254,8 @@ int main(void) {
       CASE(of_pairs),
       CASE(of_the_state),
       CASE(of_observing),
+      CASE(of_presence),
+      CASE(of_rules),
       CASE(of_what_is_freed),
       CASE(other_failures_write_nothing_either),
       CASE(lengths_that_cannot_be_are_refused),

@@ -40,6 +40,13 @@ static void use_everything(collector *self, const spook_event *event) {
   spook_event_free(&next);
   OK(spook_event_json, event, &buf);
   spook_buf_free(&buf);
+  OK(spook_read_committed_json, other, "", 0, &buf);
+  spook_buf_free(&buf);
+  OK(spook_conflicts_json, other, "", 0, &buf);
+  spook_buf_free(&buf);
+  OK(spook_collapse_json, self->pair, NULL, &buf);
+  spook_buf_free(&buf);
+  OK(spook_set_presence, other, "k", 1, &value);
   OK(spook_unobserve, called);
   OK(spook_unobserve, polled);
   OK(spook_pair_close, again);

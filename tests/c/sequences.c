@@ -111,7 +111,8 @@ static int32_t read_something(spook_error **error) {
   spook_collapse_result result = spook_collapse_result_init();
   int32_t code = SPOOK_OK;
   int32_t fd = -1;
-  switch (draw(10)) {
+  spook_clock clock = spook_clock_init();
+  switch (draw(20)) {
     case 0: code = spook_read_state(pair, path, len, &value, &buf, error); break;
     case 1: code = spook_read_state_json(pair, path, len, &buf, error); break;
     case 2: code = spook_read_state_cbor(pair, path, len, &buf, error); break;
@@ -121,6 +122,13 @@ static int32_t read_something(spook_error **error) {
     case 6: code = spook_collapse(pair, NULL, &result, error); break;
     case 7: code = spook_subscription_fd((spook_subscription *)pair, &fd, error); break;
     case 8: code = spook_pairs((spook_engine *)pair, &buf, error); break;
+    case 9: code = spook_read_committed(pair, path, len, &value, &buf, error); break;
+    case 10: code = spook_read_tentative_json(pair, path, len, &buf, error); break;
+    case 11: code = spook_conflicts_json(pair, path, len, &buf, error); break;
+    case 12: code = spook_collapse_cbor(pair, NULL, &buf, error); break;
+    case 13: code = spook_presence_json(pair, &buf, error); break;
+    case 14: code = spook_pair_clock(pair, &clock, error); break;
+    case 15: code = spook_pair_schema(pair, &buf, error); break;
     default: code = spook_event_json(&events[draw(8)], &buf, error); break;
   }
   spook_buf_free(&buf);
@@ -135,11 +143,12 @@ static int32_t write_something(spook_error **error) {
   spook_operation operations[2];
   for (int i = 0; i < 2; i++) {
     memset(&operations[i], 0, sizeof operations[i]);
-    operations[i].action = draw(4);
+    operations[i].action = draw(7);
     operations[i].path.data = any_path(&operations[i].path.len);
     operations[i].value = any_value();
   }
-  switch (draw(5)) {
+  switch (draw(7)) {
+    case 5: return spook_set_presence(pair, path, len, draw(2) ? &value : NULL, error);
     case 0: return spook_write_many(pair, operations, draw(3), NULL, error);
     case 1: return spook_delete_state(pair, path, len, NULL, error);
     case 2: return spook_write_state_json(pair, path, len, "[1,{\"a\":2}", 9 + draw(2), NULL, error);

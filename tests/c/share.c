@@ -1,35 +1,5 @@
 /* Two engines of one process share a Pair, over each kind of link. */
-#include "collector.h"
-
-static spook_engine *listening_on(const char *address) {
-  spook_engine_options options = spook_engine_options_init();
-  spook_text text = {address, strlen(address)};
-  spook_engine *engine = NULL;
-  options.listen = SPOOK_LISTEN_ADDRESSES;
-  options.addresses = &text;
-  options.address_count = address[0] != 0;
-  OK(spook_open_with, &options, &engine);
-  return engine;
-}
-
-static spook_pair *opened_by_ticket(spook_pair *from, spook_engine *to) {
-  spook_buf ticket = spook_buf_init();
-  spook_pair *pair = NULL;
-  OK(spook_pair_ticket, from, NULL, &ticket);
-  CHECK(strncmp((const char *)ticket.data, "spook1", 6) == 0);
-  OK(spook_open_pair, to, (const char *)ticket.data, ticket.len, 30000, &pair);
-  spook_buf_free(&ticket);
-  return pair;
-}
-
-static void settle(spook_pair *pair) {
-  spook_collapse_options options = spook_collapse_options_init();
-  spook_collapse_result result = spook_collapse_result_init();
-  options.settled = 1;
-  options.timeout_ms = 60000;
-  OK(spook_collapse, pair, &options, &result);
-  EQUAL(1, result.settled);
-}
+#include "linked.h"
 
 static void shared_over(const char *address) {
   spook_engine *home = listening_on(address), *phone = listening_on("");

@@ -55,6 +55,7 @@ fn what_is_shown_is_bounded() {
     assert_eq!(code("", "x"), Code::Invalid);
     assert_eq!(code(&"k".repeat(300), "x"), Code::TooLarge);
     assert_eq!(code("key", &"x".repeat(5000)), Code::TooLarge);
+    assert_eq!(pair.set_presence("key", Some(Value::Float(f64::NAN))).unwrap_err().code(), Code::Nan);
     for number in 0..64 {
         pair.set_presence(&format!("key {number}"), Some(Value::from(1i64))).unwrap();
     }

@@ -58,7 +58,10 @@ fn without_the_rule_a_cell_stays_superposed_and_says_so_and_everything_else_goes
         |notice| matches!(notice, Notice::Event(event) if matches!(&event.what, Happening::RuleFailed { path, .. } if &**path == "/best")),
     );
     assert_eq!(told.count(), 1);
+    let changes = here.pair.observe("/best", ObserveOptions::default()).unwrap();
     register(&here.engine, shortest());
+    let changed = changes.next(Some(LONG)).unwrap().unwrap();
+    assert!(matches!(&changed, Notice::Change(change) if change.value == Some(Value::from("long"))), "{changed:?}");
     assert_eq!(here.read("/best"), r#""long""#);
     assert!(here.pair.conflicts("").unwrap().is_empty());
     settle([&here.pair, &there.pair]);

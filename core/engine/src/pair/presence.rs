@@ -3,6 +3,7 @@
 use super::Pair;
 use crate::error::Error;
 use spook_protocol::error::Code;
+use spook_protocol::estp::candidate::{self, Operation};
 use spook_protocol::link::presence::PresenceError;
 use spook_protocol::value::Value;
 use std::collections::BTreeMap;
@@ -12,11 +13,15 @@ impl Pair {
     /// the state and nowhere stored; a slow link gets the last value of each key; it is sent again with each new link while this engine runs.
     ///
     /// # Errors
-    /// [`Code::TooLarge`] for a key of more than 256 bytes, a value of more than 4,096, or more than 64 keys; [`Code::Invalid`] for an empty key;
+    /// [`Code::TooLarge`] for a key of more than 256 bytes, a value of more than 4,096, or more than 64 keys; [`Code::Invalid`] for an empty key; [`Code::Nan`];
     /// [`Code::Closed`] and the like.
     pub fn set_presence(&self, key: &str, value: Option<Value>) -> Result<(), Error> {
         let shared = &self.open.shared;
         shared.check()?;
+        if let Some(value) = &value {
+            // What the state cannot hold cannot travel either.
+            candidate::check(&Operation::set("", value.clone()))?;
+        }
         let (changed, link) = {
             let mut state = self.core.lock();
             let changed = state.presence.set(key, value).map_err(|error| {

@@ -28,7 +28,8 @@ const fn step(name: &'static str, fast: bool, run: fn(&Context) -> Outcome) -> S
 }
 
 /// The test programs, each a file of `tests/c`.
-const PROGRAMS: &[&str] = &["values", "handles", "nulls", "library", "observe", "poll", "share", "threads", "process", "sequences", FLAT];
+const PROGRAMS: &[&str] =
+    &["values", "handles", "nulls", "library", "observe", "poll", "share", "superposed", "rules", "threads", "process", "sequences", FLAT];
 
 /// Watches the memory of its process, which a sanitizer or valgrind uses for itself.
 const FLAT: &str = "flat";

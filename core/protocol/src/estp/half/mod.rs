@@ -222,7 +222,11 @@ impl HalfPair {
         // What could not be folded may be now.
         let unresolved: Vec<CellIndex> = self.unresolved.keys().copied().collect();
         for cell in unresolved {
+            let before = self.state.live(cell).cloned();
             self.show(cell);
+            if self.state.live(cell) != before.as_ref() {
+                self.note_change(cell, self.state.arrival(cell));
+            }
         }
         self.retry_rules();
     }
