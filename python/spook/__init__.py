@@ -13,7 +13,7 @@
     with pair.observe("/target") as changes:         # also: async for, or a callback
         for change in changes:
             print(change)
-    pair.collapse(timeout=5, settled=True)           # until it is durable on both sides
+    pair.collapse(timeout=5, settled=True)           # until it is committed: final on both sides
 
 Values are None, bool, int (64 bits), float (finite), str, bytes, and list, tuple and dict (with str keys) of them. What is read is a
 copy: changing it changes nothing in the Pair.

@@ -53,7 +53,7 @@ class StateID(NamedTuple):
     """A state of a Pair."""
 
     count: int  # type: ignore[assignment]  # The method of tuple is of no use here.
-    """How many settled states this half has been through."""
+    """How many committed states this half has been through; the other half may count differently."""
     digest: str
     """Equal on every half that holds the same state."""
 
@@ -119,7 +119,7 @@ class Lifecycle(NamedTuple):
     reason: Optional[Literal["peer silent", "link lost", "peer closed", "refused", "restarted"]]
     """Why it is down."""
     pending: Literal["clean", "local", "remote", "dual"]
-    """Which side has candidates that are not known to be durable on both."""
+    """Which side has candidates that are not committed."""
     phase: Literal["idle", "collapsing", "failed"]
     """What the half is busy with."""
 

@@ -1,10 +1,15 @@
 //! libspook: programs share live state instead of exchanging messages.
 //!
+//! An [`Engine`] is one endpoint; a [`Pair`] is a piece of state that it shares with another one. `docs/model.md` in the repository says what a write means
+//! and when it is final, `docs/schema.md` what both sides can agree on.
+//!
 //! | module | holds |
 //! |---|---|
 //! | [`json`], [`cbor`] | values as text and as bytes |
 //! | `error` | [`Error`]: what happened, whose fault it is, what to do |
 //! | `observe` | [`Subscription`]: changes as they come, pulled or called back |
+//! | `writing` | [`Write`], [`Guard`], [`Status`]: writes on conditions, and what became of them |
+//! | `rules` | [`RuleKind`], [`RuleLimits`]: functions of the application that decide between candidates |
 
 mod candidate;
 pub mod cbor;

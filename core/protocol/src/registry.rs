@@ -203,7 +203,7 @@ impl Registry {
         true
     }
 
-    /// The peer does not have a Pair, or has it again. While it has not, its acknowledgements say nothing of the Pair, and nothing settles.
+    /// The peer does not have a Pair, or has it again. While it has not, its acknowledgements say nothing of the Pair, and nothing is committed.
     pub fn set_refused(&mut self, pair: PairIndex, refused: bool) {
         self.pairs[pair.0 as usize].refused = refused;
     }

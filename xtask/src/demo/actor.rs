@@ -19,7 +19,7 @@ pub struct Actor {
 
 /// What a program says of its half.
 pub struct Report {
-    /// Whether everything is durable on both sides.
+    /// Whether everything is committed.
     pub settled: bool,
     /// The digest of its state.
     pub digest: String,

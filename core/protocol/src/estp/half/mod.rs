@@ -53,8 +53,9 @@ pub const AUTHORS: usize = 4096;
 
 /// A half of a Pair, sans-IO.
 ///
-/// Its methods are of four kinds: getters; inputs (`apply`, `settle`, `link_up`, `link_down`); commands (`write`, `collapse_begun`, `close`); polls
-/// (`take_changes`, `take_transitions`). Commands and inputs may be followed by both polls, in any order.
+/// Its methods are of four kinds: getters; inputs (`apply`, `settle`, `link_up`, `link_down`); commands (`write`, `write_guarded`, `revert`,
+/// `collapse_begun`, `close`); polls (`take_changes`, `take_transitions` and the other `take_` methods). Commands and inputs may be followed by all
+/// polls, in any order. `settle` is followed by `commit_log` where there is a log.
 pub struct HalfPair {
     state: StateBlock,
     vector: VersionVector,
