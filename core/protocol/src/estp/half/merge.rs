@@ -21,6 +21,8 @@ impl HalfPair {
             Err(WriteError::Rule { path: operation.path.to_owned(), operation: name, needs, has })
         };
         match &operation.action {
+            Action::Set(_) if *rule == Rule::Member => needs("setting an element by its key", "none: add it to the set"),
+            Action::Delete if *rule == Rule::Member => needs("deleting an element by its key", "none: remove it from the set"),
             Action::Set(value) if !schema.is_free() => {
                 schema.check_value(at, value).map_err(|error| WriteError::Type(error.below(operation.path)))?;
                 self.check_counter(operation.path, at, value)
@@ -129,5 +131,8 @@ fn keys(path: &str) -> Vec<String> {
 }
 
 fn place_in(schema: &Schema, path: &str) -> At {
-    keys(path).iter().fold(Schema::ROOT, |at, key| schema.step(at, key))
+    if schema.is_free() {
+        return Schema::ROOT;
+    }
+    pointer::keys(path).into_iter().flatten().flatten().fold(Schema::ROOT, |at, key| schema.step(at, &key))
 }
