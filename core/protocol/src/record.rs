@@ -30,12 +30,15 @@ pub fn put_cell(out: &mut Vec<u8>, state: &StateBlock, cell: CellIndex) {
     if let Some(base) = base {
         put_version(out, base, 0);
     }
-    for Survivor { version, context, is_settled, committed } in survivors {
-        put_version(out, version, u8::from(*committed) << 4 | u8::from(*is_settled) << 5);
+    for Survivor { version, context, is_settled, committed, covered } in survivors {
+        put_version(out, version, u8::from(*committed) << 4 | u8::from(*is_settled) << 5 | u8::from(covered.is_some()) << 6);
         put_varint(out, context.entries().count() as u64);
         for (author, number) in context.entries() {
             put_varint(out, author.0.into());
             put_varint(out, number);
+        }
+        if let Some(place) = covered {
+            put_place(out, place);
         }
     }
 }
@@ -44,6 +47,10 @@ pub fn put_cell(out: &mut Vec<u8>, state: &StateBlock, cell: CellIndex) {
 const COMMITTED: u8 = 0x10;
 /// In the kind of a version: it was committed where it came from.
 const SETTLED: u8 = 0x20;
+/// In the kind of a version: the place of what has overwritten it follows its context.
+const COVERED: u8 = 0x40;
+/// All flags beside the kind of a version.
+const FLAGS: u8 = COMMITTED | SETTLED | COVERED;
 
 fn put_version(out: &mut Vec<u8>, version: &Version, flags: u8) {
     out.push(kind_of(version.value.as_ref()) as u8 | flags);
@@ -76,19 +83,21 @@ pub fn read_cell(bytes: &[u8]) -> Result<StoredCell, Malformed> {
         for _ in 0..reader.length(usize::MAX)? {
             context.include(read_index(&mut reader)?, reader.varint()?);
         }
-        cell.survivors.push(Survivor { version, context, is_settled: flags & SETTLED != 0, committed: flags & COMMITTED != 0 });
+        let covered = if flags & COVERED == 0 { None } else { Some(read_place(&mut reader)?) };
+        let (is_settled, committed) = (flags & SETTLED != 0, flags & COMMITTED != 0);
+        cell.survivors.push(Survivor { version, context, is_settled, committed, covered });
     }
     Ok(cell)
 }
 
 fn read_version(reader: &mut Reader<'_>) -> Result<(Version, u8), Malformed> {
     let head = reader.byte()?;
-    let kind = Kind::from_bits(head & !(COMMITTED | SETTLED))?;
+    let kind = Kind::from_bits(head & !FLAGS)?;
     let author = read_index(reader)?;
     let number = reader.varint()?;
     let stamp = Stamp::from_bits(u64::from_le_bytes(reader.array()?));
     let value = read_payload(reader, kind)?;
-    Ok((Version { value, stamp, author, number }, head & (COMMITTED | SETTLED)))
+    Ok((Version { value, stamp, author, number }, head & FLAGS))
 }
 
 fn read_index(reader: &mut Reader<'_>) -> Result<AuthorIndex, Malformed> {
@@ -144,10 +153,7 @@ impl PairRecord {
                 | u8::from(*is_opener) << 3,
         );
         if let Some(place) = committed {
-            out.extend_from_slice(place.author.endpoint.as_bytes());
-            out.extend_from_slice(&place.author.epoch.to_le_bytes());
-            out.extend_from_slice(&place.stamp.bits().to_le_bytes());
-            put_varint(out, place.number);
+            put_place(out, place);
         }
         put_varint(out, *last_remote_arrival);
         put_lost(out, lost);
@@ -186,6 +192,13 @@ impl PairRecord {
         let schema = read_value(&mut reader)?;
         Ok(PairRecord { index, name, sync, changed, slot, schema, half })
     }
+}
+
+fn put_place(out: &mut Vec<u8>, place: &Place) {
+    out.extend_from_slice(place.author.endpoint.as_bytes());
+    out.extend_from_slice(&place.author.epoch.to_le_bytes());
+    out.extend_from_slice(&place.stamp.bits().to_le_bytes());
+    put_varint(out, place.number);
 }
 
 fn read_place(reader: &mut Reader<'_>) -> Result<Place, Malformed> {
@@ -384,7 +397,9 @@ mod tests {
             check(&state, &expected);
             for (committed, is_settled) in [(true, false), (false, true)] {
                 let context = Context::of(AuthorIndex(2), 1 << 40);
-                let survivor = Survivor { version: version.clone(), context, is_settled, committed };
+                let author = Author { endpoint: ENDPOINT, epoch: 5 };
+                let covered = committed.then_some(Place { stamp: Stamp::new(5, 5), author, number: 70 });
+                let survivor = Survivor { version: version.clone(), context, is_settled, committed, covered };
                 state.open_layer(cell).survivors.push(survivor.clone());
                 expected.survivors.push(survivor);
                 check(&state, &expected);

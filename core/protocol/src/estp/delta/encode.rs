@@ -55,12 +55,14 @@ pub fn encode(encoder: &mut Encoder<'_>, half: &HalfPair, slot: u64, cut: Cut, o
     count
 }
 
-/// Calls `work` with each version that a cell holds, what it has overwritten, and whether it is settled. The context of what a clean cell shows
+/// Calls `work` with each version of a cell that nothing has overwritten, what it has overwritten, and whether it is settled. The context of what a clean cell shows
 /// is not written down: it is all that the half has applied.
 pub(super) fn versions(half: &HalfPair, cell: CellIndex, mut work: impl FnMut(&Version, Option<&Context>, bool)) {
     if let Some(layer) = half.state().layer(cell) {
-        for Survivor { version, context, is_settled, .. } in &layer.survivors {
-            work(version, Some(context), *is_settled);
+        for Survivor { version, context, is_settled, covered, .. } in &layer.survivors {
+            if covered.is_none() {
+                work(version, Some(context), *is_settled);
+            }
         }
     } else if let Some(version) = half.state().version(cell) {
         work(version, None, true);

@@ -61,10 +61,11 @@ impl HalfPair {
         total(own, shown).map(|_| ()).ok_or_else(|| WriteError::Overflow { path: path.to_owned() })
     }
 
-    /// What this author has added to a counter.
+    /// What this author has added to a counter, unless that is deleted: then it begins anew.
     fn own_total(&self, cell: CellIndex) -> i64 {
         let total = |version: &Version| if version.author == self.me { version.value.as_ref().and_then(Value::as_i64) } else { None };
         let total = match self.state.layer(cell) {
+            Some(_) if self.folded(cell, Which::Shown).0.is_none_or(|shown| shown.value.is_none()) => None,
             Some(_) => self.survivors(cell, Which::Shown).into_iter().find_map(|survivor| total(&survivor.version)),
             None => self.state.version(cell).and_then(total),
         };

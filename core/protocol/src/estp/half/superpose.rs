@@ -26,7 +26,7 @@ impl HalfPair {
     ///
     /// What is committed stays below, for those who read the committed state, until the newcomer is committed, too.
     pub(super) fn admit(&mut self, cell: CellIndex, newcomer: Survivor, number: u64, birth: Birth) -> bool {
-        let stamp = newcomer.version.stamp;
+        let (stamp, place) = (newcomer.version.stamp, self.place(&newcomer.version));
         let is_counter = *self.rule(cell) == Rule::Counter;
         let was_clean = self.state.layer(cell).is_none();
         let layer = self.state.open_layer(cell);
@@ -39,8 +39,11 @@ impl HalfPair {
         if let Some(base) = layer.base.take_if(|base| is_counter || !newcomer.overwrites(base)) {
             layer.survivors.push(Survivor { committed: true, ..Survivor::new(base, Context::default()) });
         }
-        let stays = |old: &Survivor| old.committed || !newcomer.overwrites(&old.version) || are_contributions(is_counter, old, &newcomer);
-        layer.survivors.retain(stays);
+        let is_covered = |old: &Survivor| overwrites(is_counter, &newcomer, &old.version);
+        layer.survivors.retain(|old| old.committed || !is_covered(old));
+        for old in layer.survivors.iter_mut().filter(|old| is_covered(old)) {
+            old.covered = Some(old.covered.map_or(place, |covered| covered.min(place)));
+        }
         layer.survivors.push(newcomer);
         self.state.arrive(cell, number, birth);
         self.state.wait(cell, stamp);
@@ -49,17 +52,18 @@ impl HalfPair {
 
     /// Works out what a cell with a layer shows. A rule that takes work waits until somebody looks, unless the Pair collapses eagerly.
     pub(super) fn show(&mut self, cell: CellIndex) {
-        if let Some([only]) = self.state.layer(cell).map(|layer| layer.survivors.as_slice()) {
+        if let Some([only @ Survivor { covered: None, .. }]) = self.state.layer(cell).map(|layer| layer.survivors.as_slice()) {
             let version = only.version.clone();
             self.state.show_arrived(cell, version);
             return;
         }
-        let is_plain = matches!(self.rule(cell), Rule::Lww) || self.survivors(cell, Which::Shown).len() < 2;
+        let shown = self.survivors(cell, Which::Shown);
+        // Whether there is anything is known at once; only what it is may wait.
+        let is_plain = shown.len() < 2 || *self.rule(cell) == Rule::Lww || shown.iter().any(|survivor| survivor.version.value.is_none());
         if is_plain || self.is_eager || self.observed.watching {
             self.fold(cell);
             return;
         }
-        let shown = self.survivors(cell, Which::Shown);
         let last = shown.last().map(|survivor| survivor.version.clone());
         let layer = self.state.open_layer(cell);
         if !std::mem::replace(&mut layer.stale, true) {
@@ -98,16 +102,22 @@ impl HalfPair {
         self.state.set_shown(cell, shown);
     }
 
-    /// The versions of a cell that nothing among them has overwritten, in order.
+    /// The versions of a cell that nothing has overwritten, or nothing committed, in order.
     pub(super) fn survivors(&self, cell: CellIndex, which: Which) -> Vec<&Survivor> {
         let Some(layer) = self.state.layer(cell) else { return Vec::new() };
-        let is_counter = *self.rule(cell) == Rule::Counter;
-        let counted: Vec<&Survivor> = layer.survivors.iter().filter(|survivor| which == Which::Shown || survivor.committed).collect();
-        let mut left: Vec<&Survivor> = counted
-            .iter()
-            .filter(|old| !counted.iter().any(|new| new.overwrites(&old.version) && !are_contributions(is_counter, old, new)))
-            .copied()
-            .collect();
+        let stands = |survivor: &&Survivor| match which {
+            Which::Shown => survivor.covered.is_none(),
+            Which::Committed => survivor.committed && survivor.covered.is_none_or(|place| !self.commit.includes(place)),
+        };
+        let mut left: Vec<&Survivor> = layer.survivors.iter().filter(stands).collect();
+        if *self.rule(cell) == Rule::Counter && left.len() > 1 {
+            // A deletion has done what it does to the contributions that it has seen, and does nothing to those that have seen it.
+            let has_seen =
+                |deletion: &Survivor| left.iter().any(|other| other.version.value.is_some() && other.overwrites(&deletion.version));
+            let counts: Vec<bool> = left.iter().map(|survivor| survivor.version.value.is_some() || !has_seen(survivor)).collect();
+            let mut counts = counts.into_iter();
+            left.retain(|_| counts.next().unwrap_or(true));
+        }
         left.sort_by_key(|survivor| self.place(&survivor.version));
         left
     }
@@ -138,11 +148,15 @@ impl HalfPair {
 /// Whether the cell holds the newcomer already, or what overwrites it.
 fn is_old(layer: &Layer, newcomer: &Survivor, is_counter: bool) -> bool {
     let is_later = |version: &Version| version.author == newcomer.version.author && version.number >= newcomer.version.number;
-    let overwrites = |old: &Survivor| old.overwrites(&newcomer.version) && !are_contributions(is_counter, old, newcomer);
-    layer.base.as_ref().is_some_and(is_later) || layer.survivors.iter().any(|old| is_later(&old.version) || overwrites(old))
+    let has = |old: &Survivor| old.version.is_same_candidate(&newcomer.version) || overwrites(is_counter, old, &newcomer.version);
+    layer.base.as_ref().is_some_and(is_later) || layer.survivors.iter().any(has)
 }
 
-/// Two authors' contributions to a counter stand beside each other, whatever their writers had seen.
-fn are_contributions(is_counter: bool, one: &Survivor, other: &Survivor) -> bool {
-    is_counter && one.version.author != other.version.author && one.version.value.is_some() && other.version.value.is_some()
+/// Whether one version of a cell overwrites another. Contributions to a counter stand beside each other, except the same author's earlier one,
+/// and beside deletions: who does not know of the deletion must hear of it.
+fn overwrites(is_counter: bool, new: &Survivor, old: &Version) -> bool {
+    if is_counter && new.version.value.is_some() {
+        return old.value.is_some() && old.author == new.version.author && old.number < new.version.number;
+    }
+    new.overwrites(old)
 }

@@ -2,6 +2,7 @@
 
 use crate::estp::context::Context;
 use crate::estp::dot::AuthorIndex;
+use crate::estp::place::Place;
 use crate::estp::stamp::Stamp;
 use crate::value::Value;
 
@@ -34,14 +35,17 @@ pub struct Survivor {
     pub context: Context,
     /// It came from a half where it had been committed: the context includes all that it has overwritten there since.
     pub is_settled: bool,
-    /// It is committed, and stays only because another survivor, concurrent with it, is not.
+    /// It is committed, and stays only because another survivor is not.
     pub committed: bool,
+    /// The place of the first candidate that has overwritten it: it stays only for those who read the committed state, until that one is
+    /// committed.
+    pub covered: Option<Place>,
 }
 
 impl Survivor {
     /// A survivor that is not committed.
     pub fn new(version: Version, context: Context) -> Survivor {
-        Survivor { version, context, is_settled: false, committed: false }
+        Survivor { version, context, is_settled: false, committed: false, covered: None }
     }
 
     /// Whether it overwrites `other`: it is the same author's later word, or its writer had applied it.
