@@ -2,13 +2,23 @@
 
 use crate::event::NAMES;
 use crate::link::State;
-use crate::reference::Known;
+use crate::reference::{Id, Known, Place};
 use crate::text::MARKER;
 use crate::world::World;
 use spook_protocol::error::Code;
-use spook_protocol::estp::lifecycle::PendingFact;
+use spook_protocol::estp::half::Superposed;
+use spook_protocol::estp::{Author, Stamp};
+use spook_protocol::id::EndpointId;
 use spook_protocol::link::Ended;
 use spook_protocol::link::incoming::Fault;
+use std::collections::BTreeMap;
+
+/// A commit point as the model names it; before the first one nothing is committed.
+fn place_of(point: Option<spook_protocol::estp::place::Place>) -> Place {
+    point.map_or((Stamp::ZERO, Author { endpoint: EndpointId::from_bytes([0; 16]), epoch: 0 }, 0), |point| {
+        (point.stamp, point.author, point.number)
+    })
+}
 
 impl World {
     /// Checks what may have changed.
@@ -25,18 +35,37 @@ impl World {
 
     /// Every half shows the fold of what it has applied: nothing in part, nothing before what it depends on, nothing lost.
     fn check_reads(&mut self, who: usize) {
-        let Some(engine) = &self.machines[who].engine else { return };
-        for core in &engine.cores {
+        let Some(engine) = &mut self.machines[who].engine else { return };
+        for core in &mut engine.cores {
             let Some(at) = self.truth.find(core.id) else { continue };
             let pair = &self.truth.pairs[at];
             let known = &pair.halves[who].known;
-            let token = (core.half.seq(), core.half.last_change(), known.len());
+            let point = core.half.commit_point();
+            let token = (core.half.seq(), core.half.last_change(), known.len(), point);
             if self.seen[who].insert(at, token) == Some(token) {
                 continue;
             }
-            let shown = core.half.read("").expect("the root is a path");
+            let name = NAMES[who];
+            let shown = core.half.read_tentative("").expect("the root is a path").unwrap_or_default();
             let right = pair.model.show(known);
-            assert!(shown.as_ref() == Some(&right), "{} shows {shown:?} in Pair {at}, where {right} is right", NAMES[who]);
+            assert!(shown == right, "{name} shows {shown} in Pair {at}, where {right} is right");
+            let committed = pair.model.up_to(known, place_of(point));
+            for path in pair.model.settled_paths(known, &committed) {
+                let shown = core.half.read_committed(path).expect("a path");
+                let right = pair.model.show_at(&committed, path);
+                assert!(shown == right, "{name} shows {shown:?} as committed at {path} in Pair {at}, where {right:?} is right");
+            }
+            let conflicts = core.half.conflicts("").into_iter().map(|conflict| {
+                let named = |superposed: &Superposed| (superposed.dot.author, superposed.dot.number);
+                (conflict.path, conflict.candidates.iter().map(named).collect::<Vec<_>>())
+            });
+            let conflicts: BTreeMap<String, Vec<(Author, u64)>> = conflicts.collect();
+            let mut right = pair.model.superposed(known);
+            right.retain(|_, survivors| survivors.iter().any(|id| !committed.contains(id)));
+            let named = |id: &Id| (pair.model.get(*id).author, pair.model.get(*id).number);
+            let right: BTreeMap<String, Vec<(Author, u64)>> =
+                right.iter().map(|(path, ids)| (path.clone(), ids.iter().map(named).collect())).collect();
+            assert!(conflicts == right, "{name} has the conflicts {conflicts:?} in Pair {at}, where {right:?} is right");
         }
     }
 
@@ -53,24 +82,20 @@ impl World {
             let Some(at) = self.truth.find(core.id) else { continue };
             let pair = &self.truth.pairs[at];
             let [known, promised]: [&Known; 2] = [&pair.halves[who].known, &pair.halves[holder].promised];
-            let is_settled = core.half.peer().is_some() && core.half.lifecycle().pending == PendingFact::Clean;
             // Who has lost a Pair before it was durable acknowledges nothing of it, and joins again.
             let is_there = core.half.joined() <= held && !promised.is_empty();
-            if !is_settled && !is_there {
-                continue;
-            }
-            for path in pair.model.paths(known) {
-                let Some(shown) = pair.model.winner(known, path) else { continue };
-                let candidate = pair.model.get(shown);
-                let is_acknowledged = candidate.author == engine.me() && candidate.number <= held && is_there;
-                let is_kept = promised.contains(&shown);
-                let name = || format!("{path} of Pair {at} with the number {} of {}", candidate.number, NAMES[who]);
-                assert!(!is_acknowledged || is_kept, "{} was acknowledged ({held}) and is not durable at {}", name(), NAMES[holder]);
-                let is_kept = is_kept && pair.halves[who].promised.contains(&shown);
-                // What was written here in an earlier author epoch is not waited for.
-                let is_old = candidate.author.endpoint == engine.me().endpoint && candidate.author != engine.me();
-                let is_settled = is_settled && !is_old;
-                assert!(!is_settled || is_kept, "{} is settled for {} and not durable on both sides", name(), NAMES[who]);
+            let point = core.half.commit_point().filter(|_| core.half.peer().is_some());
+            for id in known.iter().filter(|id| !promised.contains(id) && !pair.halves[holder].taken_back.contains(id)) {
+                let candidate = pair.model.get(*id);
+                let is_acknowledged = is_there && candidate.author == engine.me() && candidate.number <= held;
+                // What was committed before there was a peer, is.
+                let is_older = candidate.author == engine.me() && candidate.number < core.half.joined() && !is_there;
+                let is_committed = point.is_some() && !is_older && pair.model.place(*id) <= place_of(point);
+                if (is_acknowledged || is_committed) && pair.model.survives(known, *id) {
+                    let what = if is_committed { "committed" } else { "acknowledged" };
+                    let (name, cells) = (NAMES[who], candidate.cells.keys());
+                    panic!("{} in Pair {at} is {what} for {name} and not durable at {}: {cells:?}", candidate.number, NAMES[holder]);
+                }
             }
         }
     }
@@ -87,16 +112,15 @@ impl World {
             let Some(at) = self.truth.find(core.id) else { continue };
             let pair = &self.truth.pairs[at];
             let [here, there] = [who, other].map(|who| &pair.halves[who].known);
-            // A candidate that lost everywhere it wrote is not sent any more.
-            let is_shown = |known: &Known, id: u32| pair.model.get(id).cells.keys().any(|path| pair.model.winner(known, path) == Some(id));
             let is_placed = |id: &&u32| {
                 let candidate = pair.model.get(**id);
-                candidate.author == engine.me() && candidate.number <= placed && there.contains(*id) && is_shown(here, **id)
+                candidate.author == engine.me() && candidate.number <= placed && there.contains(*id) && !candidate.cells.is_empty()
             };
             let Some(last) = here.iter().rfind(is_placed) else { continue };
             for id in there.difference(here) {
                 let late = pair.model.get(*id);
-                let is_late = late.author.endpoint != engine.me().endpoint && !late.context.contains(last) && is_shown(there, *id);
+                let is_late =
+                    late.author.endpoint != engine.me().endpoint && !late.context.contains(last) && pair.model.survives(there, *id);
                 let number = pair.model.get(*last).number;
                 assert!(!is_late, "{number} of {} in Pair {at} is placed, and {} of its peer's is not here", NAMES[who], late.number);
             }

@@ -5,6 +5,7 @@ use crate::event::Event;
 use crate::knobs::Knobs;
 use crate::reference::Act;
 use crate::rng::Rng;
+use crate::rules;
 use crate::scenario::Scenario;
 use spook_protocol::value::Value;
 
@@ -77,8 +78,11 @@ impl Drawing {
                 let ms = *self.rng.pick(&[0, 50, 2_000]);
                 self.add(Event::Clog(who, ms));
             }
-            13 if self.rng.once_in(3) => self.add(Event::Create(who)),
-            14 => {
+            13 if self.rng.once_in(3) => {
+                let kind = self.rng.below(rules::KINDS);
+                self.add(Event::Create(who, kind));
+            }
+            14 if std::env::var("SPOOK_RESTORE").is_ok() => {
                 let event = if self.rng.once_in(2) { Event::Save(who) } else { Event::Restore(who) };
                 self.add(event);
             }
@@ -143,7 +147,12 @@ impl Drawing {
 
     fn write(&mut self, who: usize, knobs: &Knobs) {
         let pair = self.rng.index(knobs.pairs as usize);
-        let acts = if self.rng.once_in(4) { self.group() } else { vec![self.single()] };
+        let acts = match self.rng.below(8) {
+            0 | 1 => self.group(),
+            2 => vec![Act::Set(self.key(), self.value()), self.ruled()],
+            3..=5 if knobs.schemas >> (2 * pair) & 3 > 0 => vec![self.ruled()],
+            _ => vec![self.single(knobs.schemas >> (2 * pair) & 3 == 0)],
+        };
         self.add(Event::Write(who, pair, acts));
     }
 
@@ -162,13 +171,35 @@ impl Drawing {
         }
     }
 
-    fn single(&mut self) -> Act {
+    fn single(&mut self, anywhere: bool) -> Act {
         match self.rng.below(8) {
             0 => Act::Delete(self.key()),
             1 => Act::Set("/o".to_owned(), self.object()),
             2 => Act::Set(format!("/o/m{}", self.rng.below(4)), self.value()),
-            3 if self.rng.once_in(8) => Act::Set(String::new(), self.object()),
+            3 if anywhere && self.rng.once_in(8) => Act::Set(String::new(), self.object()),
             _ => Act::Set(self.key(), self.value()),
+        }
+    }
+
+    /// Something for the rules of a schema; under the schema that says nothing some of it is refused.
+    fn ruled(&mut self) -> Act {
+        let key = self.rng.below(2);
+        let number = self.rng.below(40) as i64 - 10;
+        let element = if self.rng.once_in(2) { Value::from(number % 4) } else { Value::from(format!("PLAIN{}", number % 3)) };
+        match self.rng.below(16) {
+            0 => Act::Delete(format!("/{}/{key}", self.rng.pick(&["high", "low", "up", "tags", "map", "uw", "dw"]))),
+            1..=3 => Act::Increment(format!("/hits/{key}"), number),
+            4 => Act::Set(format!("/hits/{key}"), Value::from(number)),
+            5 => Act::Set(format!("/high/{key}"), Value::from(number)),
+            6 => Act::Set(format!("/low/{key}"), Value::from(number as f64 / 2.0)),
+            7 => Act::Set(format!("/up/{key}"), Value::from(number % 2 == 0)),
+            8 | 9 => Act::Add(format!("/tags/{key}"), element),
+            10 => Act::Remove(format!("/tags/{key}"), element),
+            11 => Act::Set(format!("/tags/{key}"), Value::from(vec![element, Value::from(number)])),
+            12 => Act::Set(format!("/map/{key}"), self.value()),
+            13 => Act::Set(format!("/uw/{key}"), self.value()),
+            14 => Act::Set(format!("/dw/{key}"), self.value()),
+            _ => Act::Delete(format!("/{}", self.rng.pick(&["tags", "map"]))),
         }
     }
 

@@ -219,6 +219,9 @@ impl Engine {
             .map(|act| match act {
                 Act::Set(path, value) => Operation::set(path, value.clone()),
                 Act::Delete(path) => Operation::delete(path),
+                Act::Increment(path, by) => Operation::increment(path, *by),
+                Act::Add(path, element) => Operation::add(path, element.clone()),
+                Act::Remove(path, element) => Operation::remove(path, element.clone()),
             })
             .collect();
         let Engine { registry, cores, .. } = self;

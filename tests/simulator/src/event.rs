@@ -2,6 +2,7 @@
 
 use crate::disk::Fate;
 use crate::reference::Act;
+use crate::rules::KINDS;
 use crate::text;
 use spook_protocol::value::Value;
 use std::fmt;
@@ -15,8 +16,8 @@ pub enum Event {
     Write(usize, usize, Vec<Act>),
     /// The program wants its writes acknowledged soon.
     Hurry(usize),
-    /// The program of an endpoint creates a Pair, and the other one opens it by a ticket.
-    Create(usize),
+    /// The program of an endpoint creates a Pair under a kind of schema, and the other one opens it by a ticket.
+    Create(usize, u64),
     /// The power goes and comes back later: what was not synced has this fate.
     Crash(usize, Fate),
     /// The process is killed; the machine goes on.
@@ -75,7 +76,7 @@ impl fmt::Display for Event {
                 write!(out, "{} write {pair} {}", name(who), acts.join(" ; "))
             }
             Event::Hurry(who) => write!(out, "{} hurry", name(who)),
-            Event::Create(who) => write!(out, "{} create", name(who)),
+            Event::Create(who, kind) => write!(out, "{} create {kind}", name(who)),
             Event::Crash(who, fate) => write!(out, "{} crash {}", name(who), fate_name(*fate)),
             Event::Kill(who) => write!(out, "{} kill", name(who)),
             Event::Close(who) => write!(out, "{} close", name(who)),
@@ -123,6 +124,9 @@ fn show_act(act: &Act) -> String {
     match act {
         Act::Set(path, value) => format!("set {} {}", show_path(path), text::show(value)),
         Act::Delete(path) => format!("delete {}", show_path(path)),
+        Act::Increment(path, by) => format!("increment {path} {by}"),
+        Act::Add(path, element) => format!("add {path} {}", text::show(element)),
+        Act::Remove(path, element) => format!("remove {path} {}", text::show(element)),
     }
 }
 
@@ -156,7 +160,7 @@ fn read_of(who: usize, verb: &str, rest: &str) -> Option<Event> {
             Event::Write(who, pair.parse().ok()?, acts)
         }
         "hurry" => Event::Hurry(who),
-        "create" => Event::Create(who),
+        "create" => Event::Create(who, number().filter(|kind| *kind < KINDS)?),
         "crash" => Event::Crash(who, Fate::NAMES.iter().find(|(name, _)| *name == rest)?.1),
         "kill" => Event::Kill(who),
         "close" => Event::Close(who),
@@ -193,6 +197,9 @@ fn read_act(text: &str) -> Option<Act> {
     match verb {
         "set" => Some(Act::Set(read_path(path), text::read(value)?)),
         "delete" => Some(Act::Delete(read_path(path))),
+        "increment" => Some(Act::Increment(path.to_owned(), value.parse().ok()?)),
+        "add" => Some(Act::Add(path.to_owned(), text::read(value)?)),
+        "remove" => Some(Act::Remove(path.to_owned(), text::read(value)?)),
         _ => None,
     }
 }
@@ -214,9 +221,10 @@ mod tests {
             "pass 1500us",
             r#"a write 0 set /k 1 ; set /o {"x":"PLAIN 1"} ; delete /d"#,
             "b write 1 set all {}",
+            r#"b write 1 increment /hits/c -3 ; add /tags/t "PLAIN" ; remove /tags/t 1"#,
             "b write 1 set /big bytes(20000)",
             "a hurry",
-            "a create",
+            "a create 1",
             "a crash torn",
             "b kill",
             "a close",

@@ -10,6 +10,8 @@ pub struct Knobs {
     pub noise: u64,
     /// Pairs that are there at the beginning.
     pub pairs: u64,
+    /// The kinds of their schemas, two bits each.
+    pub schemas: u64,
     /// Who dials: bit 0 the first endpoint, bit 1 the second.
     pub dials: u64,
     /// How long a message travels.
@@ -50,6 +52,7 @@ impl Default for Knobs {
         Knobs {
             noise: 0,
             pairs: 1,
+            schemas: 0,
             dials: 2,
             latency: 1_000,
             jitter: 0,
@@ -78,6 +81,7 @@ impl Knobs {
         let mut knobs = Knobs {
             noise: 0,
             pairs: some(2, &[1, 3]),
+            schemas: some(0b01_00, &[0b00_01, 0b10_10, 0b01_10_01]),
             dials: some(2, &[1, 3, 3]),
             latency: some(plain.latency, &[0, 100, 20_000, 300_000]),
             jitter: some(0, &[500, 30_000]),
@@ -106,10 +110,11 @@ impl Knobs {
     }
 
     /// Every property by its name in scenario files.
-    pub fn fields(&mut self) -> [(&'static str, &mut u64); 18] {
+    pub fn fields(&mut self) -> [(&'static str, &mut u64); 19] {
         [
             ("noise", &mut self.noise),
             ("pairs", &mut self.pairs),
+            ("schemas", &mut self.schemas),
             ("dials", &mut self.dials),
             ("latency", &mut self.latency),
             ("jitter", &mut self.jitter),

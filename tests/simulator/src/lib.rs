@@ -22,6 +22,7 @@ pub mod machine;
 pub mod play;
 pub mod reference;
 pub mod rng;
+pub mod rules;
 pub mod run;
 pub mod scenario;
 pub mod shrink;

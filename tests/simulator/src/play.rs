@@ -5,6 +5,7 @@ use crate::event::{Event, NAMES};
 use crate::link::State;
 use crate::machine::{Machine, WallClock};
 use crate::reference::{Act, Known};
+use crate::rules::schema;
 use crate::store::new_half;
 use crate::world::World;
 use spook_protocol::error::Code;
@@ -24,7 +25,7 @@ impl World {
             Event::Pass(micros) => self.run_until(self.now + micros),
             Event::Write(who, pair, acts) => self.write(*who, *pair, acts),
             Event::Hurry(who) => self.hurry(*who),
-            Event::Create(who) => self.create(*who),
+            Event::Create(who, kind) => self.create(*who, *kind),
             Event::Crash(who, fate) => self.power_loss(*who, *fate),
             Event::Kill(who) => self.kill(*who),
             Event::Close(who) => self.close(*who),
@@ -56,12 +57,11 @@ impl World {
     fn write(&mut self, who: usize, pair: usize, acts: &[Act]) {
         let (now, wall_ms) = (self.now, self.wall_ms(who));
         let Some(id) = self.truth.pairs.get(pair).map(|pair| pair.id) else { return };
-        let intended = self.truth.intend(pair, who, acts);
         let World { machines, truth, knobs, .. } = self;
-        let Some(engine) = &mut machines[who].engine else { return };
-        let Some(index) = engine.registry.find_pair(id).filter(|_| !engine.failed) else { return };
         let is_suspended = machines[who].suspended_until > now;
-        let Some(engine) = machines[who].engine.as_mut().filter(|_| !is_suspended) else { return };
+        let Some(engine) = machines[who].engine.as_mut().filter(|engine| !is_suspended && !engine.failed) else { return };
+        let Some(index) = engine.registry.find_pair(id) else { return };
+        let intended = truth.intend(pair, who, engine.me(), acts);
         match (engine.write(index, acts, wall_ms), intended) {
             (Ok(written), Some(cells)) => {
                 truth.wrote(pair, who, &written, cells);
@@ -89,7 +89,7 @@ impl World {
         self.serve(who);
     }
 
-    fn create(&mut self, who: usize) {
+    fn create(&mut self, who: usize, kind: u64) {
         let (now, wall_ms, seed, other) = (self.now, self.wall_ms(who), self.rng.seed(), 1 - who);
         let World { machines, truth, .. } = self;
         let Machine { engine: Some(engine), identity, .. } = &mut machines[who] else { return };
@@ -99,11 +99,11 @@ impl World {
         let id = PairId::generate(seed);
         let last = engine.registry.sequencer().last();
         let index = engine.registry.add_pair(id, last, true);
-        engine.add_core(index, id, Value::empty_object(), new_half(engine.me(), HalfRecord::new(None), &Value::empty_object()));
-        truth.begin(id);
+        engine.add_core(index, id, schema(kind), new_half(engine.me(), HalfRecord::new(None), &schema(kind)));
+        truth.begin(id, kind);
         let pair = truth.pairs.len() - 1;
         let empty = [Act::Set(String::new(), Value::empty_object())];
-        let cells = truth.intend(pair, who, &empty).unwrap_or_default();
+        let cells = truth.intend(pair, who, engine.me(), &empty).unwrap_or_default();
         let written = engine.write(index, &empty, wall_ms).expect("an empty object can be written");
         truth.wrote(pair, who, &written, cells);
         let secret = TicketSecret::generate(seed);
@@ -264,6 +264,7 @@ impl World {
         if let Some(saved) = &machines[who].saved {
             for (pair, (promised, under_way)) in truth.pairs.iter_mut().zip(saved.promised.iter().zip(&saved.under_way)) {
                 let half = &mut pair.halves[who];
+                half.taken_back.extend(half.promised.difference(promised));
                 (half.promised, half.under_way) = (promised.clone(), under_way.clone());
             }
         }

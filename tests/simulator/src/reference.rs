@@ -1,6 +1,7 @@
 //! What is right, said in the plainest way: every candidate ever written is kept, with everything its author had applied when it wrote it, and a
 //! state is the fold of a set of them. Slow, and written to be read; it shares no code with the protocol.
 
+use crate::rules::{Rule, Version, delete_policy_of, element, fold, member, rule_of, worth};
 use spook_protocol::estp::{Author, Stamp};
 use spook_protocol::value::{Object, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +10,9 @@ use std::sync::Arc;
 
 /// A candidate, by its place in the list of all candidates of its Pair.
 pub type Id = u32;
+
+/// The place of a candidate in the order of all of them.
+pub type Place = (Stamp, Author, u64);
 
 /// A set of candidates.
 pub type Known = Rc<BTreeSet<Id>>;
@@ -23,6 +27,21 @@ pub enum Act {
     Set(String, Value),
     /// Removes what the writer can see at and below the path.
     Delete(String),
+    /// Adds to a counter.
+    Increment(String, i64),
+    /// Adds an element to a set.
+    Add(String, Value),
+    /// Removes an element from a set.
+    Remove(String, Value),
+}
+
+impl Act {
+    /// Where.
+    pub fn path(&self) -> &str {
+        match self {
+            Act::Set(path, _) | Act::Delete(path) | Act::Increment(path, _) | Act::Add(path, _) | Act::Remove(path, _) => path,
+        }
+    }
 }
 
 /// One atomic write.
@@ -44,9 +63,16 @@ pub struct Candidate {
 #[derive(Debug, Default)]
 pub struct Model {
     candidates: Vec<Candidate>,
+    /// The kind of its schema.
+    kind: u64,
 }
 
 impl Model {
+    /// Nothing yet, under a kind of schema.
+    pub fn new(kind: u64) -> Model {
+        Model { candidates: Vec::new(), kind }
+    }
+
     /// The candidate of that name.
     pub fn get(&self, id: Id) -> &Candidate {
         &self.candidates[id as usize]
@@ -66,27 +92,52 @@ impl Model {
     /// Of the candidates in `known` that write a leaf, those that no other one of them has overwritten, in order.
     pub fn survivors(&self, known: &BTreeSet<Id>, path: &str) -> Vec<Id> {
         let writers: Vec<Id> = known.iter().copied().filter(|id| self.get(*id).cells.contains_key(path)).collect();
-        let is_overwritten = |id: Id| writers.iter().any(|other| *other != id && self.overwrites(*other, id));
+        let is_overwritten = |id: Id| writers.iter().any(|other| *other != id && self.overwrites(*other, id, path));
         let mut survivors: Vec<Id> = writers.iter().copied().filter(|id| !is_overwritten(*id)).collect();
         survivors.sort_by_key(|id| self.place(*id));
         survivors
     }
 
-    /// Whether the author of `x` had applied `y`, or wrote it itself before.
-    fn overwrites(&self, x: Id, y: Id) -> bool {
+    /// Whether the author of `x` wrote `y` before, or had applied it; but contributions of different authors to a counter add up.
+    fn overwrites(&self, x: Id, y: Id, path: &str) -> bool {
         let (later, earlier) = (self.get(x), self.get(y));
-        later.context.contains(&y) || (later.author == earlier.author && later.number > earlier.number)
+        if later.author == earlier.author {
+            return later.number > earlier.number;
+        }
+        let are_contributions = || later.cells[path].is_some() && earlier.cells[path].is_some();
+        later.context.contains(&y) && !(rule_of(self.kind, path) == Rule::Counter && are_contributions())
     }
 
     /// The place in the order of all candidates.
-    fn place(&self, id: Id) -> (Stamp, Author, u64) {
+    pub fn place(&self, id: Id) -> Place {
         let Candidate { stamp, author, number, .. } = *self.get(id);
         (stamp, author, number)
     }
 
-    /// The candidate that a leaf shows: the last of the survivors.
-    pub fn winner(&self, known: &BTreeSet<Id>, path: &str) -> Option<Id> {
-        self.survivors(known, path).last().copied()
+    /// What of a set of candidates is at or before a place.
+    pub fn up_to(&self, known: &BTreeSet<Id>, place: Place) -> BTreeSet<Id> {
+        known.iter().copied().filter(|id| self.place(*id) <= place).collect()
+    }
+
+    /// Whether a candidate is a survivor anywhere.
+    pub fn survives(&self, known: &BTreeSet<Id>, id: Id) -> bool {
+        self.get(id).cells.keys().any(|path| self.survivors(known, path).contains(&id))
+    }
+
+    /// What a leaf shows.
+    fn fold(&self, known: &BTreeSet<Id>, path: &str) -> Option<Value> {
+        let survivors = self.survivors(known, path);
+        let versions: Vec<Version<'_>> = survivors.iter().map(|id| (self.place(*id), self.get(*id).cells[path].as_ref())).collect();
+        if versions.len() < 2 {
+            return versions.first().and_then(|(_, value)| value.cloned());
+        }
+        fold(rule_of(self.kind, path), delete_policy_of(self.kind, path), &versions)
+    }
+
+    /// The leaves that have several survivors, with these.
+    pub fn superposed(&self, known: &BTreeSet<Id>) -> BTreeMap<String, Vec<Id>> {
+        let paths = self.paths(known).into_iter().map(|path| (path.to_owned(), self.survivors(known, path)));
+        paths.filter(|(_, survivors)| survivors.len() > 1).collect()
     }
 
     /// Every path that a candidate in `known` writes.
@@ -98,8 +149,7 @@ impl Model {
     pub fn leaves(&self, known: &BTreeSet<Id>) -> BTreeMap<String, Value> {
         let mut leaves = BTreeMap::new();
         for path in self.paths(known) {
-            let winner = self.winner(known, path).and_then(|id| self.get(id).cells[path].clone());
-            if let Some(value) = winner {
+            if let Some(value) = self.fold(known, path) {
                 leaves.insert(path.to_owned(), value);
             }
         }
@@ -108,15 +158,37 @@ impl Model {
 
     /// What a reader sees at the root.
     pub fn show(&self, known: &BTreeSet<Id>) -> Value {
-        show(&self.leaves(known), "").unwrap_or_else(Value::empty_object)
+        show(self.kind, &self.leaves(known), "").unwrap_or_else(Value::empty_object)
     }
 
-    /// What a write comes to at a half that has applied `known`; `None` if it has to be refused.
-    pub fn intend(&self, known: &BTreeSet<Id>, acts: &[Act]) -> Option<Cells> {
+    /// What a reader sees at a path.
+    pub fn show_at(&self, known: &BTreeSet<Id>, path: &str) -> Option<Value> {
+        show(self.kind, &self.leaves(known), path)
+    }
+
+    /// The paths at and below which only candidates of `committed` have written: elsewhere a value that was overwritten before it was committed is
+    /// not kept.
+    pub fn settled_paths(&self, known: &BTreeSet<Id>, committed: &BTreeSet<Id>) -> Vec<&str> {
+        let pending: BTreeSet<Id> = known.difference(committed).copied().collect();
+        let unsettled = self.paths(&pending);
+        let is_settled = |path: &&str| !unsettled.iter().any(|other| is_at_or_below(other, path));
+        self.paths(known).into_iter().filter(is_settled).filter(|path| !path.is_empty()).collect()
+    }
+
+    /// What a write comes to at a half of `me` that has applied `known`; `None` if it has to be refused.
+    pub fn intend(&self, known: &BTreeSet<Id>, me: Author, acts: &[Act]) -> Option<Cells> {
         let leaves = self.leaves(known);
         let mut cells = Cells::new();
         for act in acts {
-            let (Act::Set(path, _) | Act::Delete(path)) = act;
+            let path = act.path();
+            let needs = match act {
+                Act::Increment(..) => Some(Rule::Counter),
+                Act::Add(..) | Act::Remove(..) => Some(Rule::Set),
+                _ => None,
+            };
+            if needs.is_some_and(|rule| rule_of(self.kind, path) != rule) {
+                return None;
+            }
             if has_obstacle(&leaves, path) {
                 return None;
             }
@@ -126,23 +198,54 @@ impl Model {
                 Act::Delete(_) => cells.extend(visible().map(|leaf| (leaf.clone(), None))),
                 Act::Set(_, value) => {
                     cells.extend(visible().map(|leaf| (leaf.clone(), None)));
-                    put(&mut cells, path, value);
+                    self.put(&mut cells, known, me, path, value);
+                }
+                Act::Increment(_, by) => {
+                    let total = self.own_total(known, me, path).checked_add(*by)?;
+                    cells.insert(path.to_owned(), Some(Value::from(total)));
+                }
+                Act::Add(_, element) => {
+                    cells.insert(member(path, element), Some(Value::from(true)));
+                }
+                Act::Remove(_, element) => {
+                    cells.extend(leaves.get_key_value(&member(path, element)).map(|(leaf, _)| (leaf.clone(), None)));
                 }
             }
         }
         Some(cells)
     }
-}
 
-/// Sets the leaves of a value.
-fn put(cells: &mut Cells, path: &str, value: &Value) {
-    match value {
-        Value::Object(members) if !members.is_empty() => {
-            members.iter().for_each(|(key, member)| put(cells, &format!("{path}/{}", escape(key)), member));
+    /// Sets the leaves of a value.
+    fn put(&self, cells: &mut Cells, known: &BTreeSet<Id>, me: Author, path: &str, value: &Value) {
+        let mut set = |path: String, value: Value| cells.insert(path, Some(value));
+        match (value, rule_of(self.kind, path)) {
+            (Value::Object(members), _) if !members.is_empty() => {
+                members.iter().for_each(|(key, member)| self.put(cells, known, me, &format!("{path}/{}", escape(key)), member));
+            }
+            (Value::Array(elements), Rule::Set) if !elements.is_empty() => {
+                elements.iter().for_each(|element| drop(set(member(path, element), Value::from(true))));
+            }
+            (value, Rule::Counter) => {
+                let shown = self.fold(known, path).and_then(|value| value.as_i64()).unwrap_or(0);
+                let total = self.own_total(known, me, path) + value.as_i64().unwrap_or(0) - shown;
+                set(path.to_owned(), Value::from(total));
+            }
+            (value, Rule::Max | Rule::Min) => {
+                let shown = self.fold(known, path);
+                let is_max = rule_of(self.kind, path) == Rule::Max;
+                let keeps = shown.filter(|shown| if is_max { worth(shown) >= worth(value) } else { worth(shown) <= worth(value) });
+                set(path.to_owned(), keeps.unwrap_or_else(|| value.clone()));
+            }
+            (leaf, _) => {
+                set(path.to_owned(), leaf.clone());
+            }
         }
-        leaf => {
-            cells.insert(path.to_owned(), Some(leaf.clone()));
-        }
+    }
+
+    /// What an author has added to a counter since it was last deleted.
+    fn own_total(&self, known: &BTreeSet<Id>, me: Author, path: &str) -> i64 {
+        let own = self.survivors(known, path).into_iter().filter(|id| self.get(*id).author == me);
+        own.filter_map(|id| self.get(id).cells[path].as_ref()?.as_i64()).last().unwrap_or(0)
     }
 }
 
@@ -159,15 +262,23 @@ fn is_at_or_below(leaf: &str, path: &str) -> bool {
     leaf.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn show(leaves: &BTreeMap<String, Value>, path: &str) -> Option<Value> {
+fn show(kind: u64, leaves: &BTreeMap<String, Value>, path: &str) -> Option<Value> {
     let mut members = Object::new();
     let keys: BTreeSet<&str> = leaves.keys().filter_map(|leaf| leaf.strip_prefix(path)?.strip_prefix('/')?.split('/').next()).collect();
     for key in keys {
-        if let Some(member) = show(leaves, &format!("{path}/{key}")) {
+        if let Some(member) = show(kind, leaves, &format!("{path}/{key}")) {
             members.insert(unescape(key).into(), member);
         }
     }
-    if members.is_empty() { leaves.get(path).cloned() } else { Some(Value::Object(Arc::new(members))) }
+    if members.is_empty() {
+        return leaves.get(path).cloned();
+    }
+    if rule_of(kind, path) == Rule::Set {
+        let mut elements: Vec<Value> = members.keys().map(|key| element(key)).collect();
+        elements.sort_by(|one, other| worth(one).total_cmp(&worth(other)).then(one.as_str().cmp(&other.as_str())));
+        return Some(Value::from(elements));
+    }
+    Some(Value::Object(Arc::new(members)))
 }
 
 fn escape(key: &str) -> String {
@@ -185,8 +296,8 @@ mod tests {
 
     fn write(model: &mut Model, who: u8, ms: u64, known: &[Id], acts: &[Act]) -> Id {
         let context: Known = Rc::new(known.iter().copied().collect());
-        let cells = model.intend(&context, acts).unwrap();
         let author = Author { endpoint: EndpointId::from_bytes([who; 16]), epoch: 0 };
+        let cells = model.intend(&context, author, acts).unwrap();
         model.add(Candidate { author, number: ms, stamp: Stamp::new(ms, 0), context, cells })
     }
 
@@ -218,7 +329,22 @@ mod tests {
         let object = Act::Set("/o".into(), Value::object([("b", 4i64)]));
         let three = write(&mut model, 1, 3, &[one], &[object]);
         assert_eq!(shown(&model, &[one, two, three]), r#"{"o": {"b": 4, "c": 3}}"#);
-        assert!(model.intend(&[one].into(), &[set("/o/a/x", 1)]).is_none());
-        assert!(model.intend(&[one].into(), &[Act::Delete("/p".into())]).is_none());
+        let me = Author { endpoint: EndpointId::from_bytes([1; 16]), epoch: 0 };
+        assert!(model.intend(&[one].into(), me, &[set("/o/a/x", 1)]).is_none());
+        assert!(model.intend(&[one].into(), me, &[Act::Delete("/p".into())]).is_none());
+    }
+
+    #[test]
+    fn contributions_to_a_counter_add_up_until_they_are_deleted() {
+        let mut model = Model::new(1);
+        let by = |number| Act::Increment("/hits/c".into(), number);
+        let one = write(&mut model, 1, 1, &[], &[by(5)]);
+        let two = write(&mut model, 2, 2, &[one], &[by(7)]);
+        let three = write(&mut model, 1, 3, &[one], &[by(1)]);
+        assert_eq!(shown(&model, &[one, two, three]), r#"{"hits": {"c": 13}}"#);
+        let gone = write(&mut model, 2, 4, &[one, two], &[Act::Delete("/hits/c".into())]);
+        assert_eq!(shown(&model, &[one, two, gone]), "{}");
+        let anew = write(&mut model, 1, 5, &[one, two, three, gone], &[by(2)]);
+        assert_eq!(shown(&model, &[one, two, three, gone, anew]), r#"{"hits": {"c": 2}}"#);
     }
 }

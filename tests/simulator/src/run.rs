@@ -1,6 +1,7 @@
 //! One run of one scenario, from the beginning to the end or to what goes wrong.
 
 use crate::event::Event;
+use crate::rules::KINDS;
 use crate::scenario::Scenario;
 use crate::world::World;
 use std::cell::RefCell;
@@ -83,8 +84,9 @@ fn begin(world: &mut World) {
     for who in [0, 1] {
         world.play(&Event::Start(who));
     }
-    for _ in 0..world.knobs.pairs {
-        world.play(&Event::Create(0));
+    for pair in 0..world.knobs.pairs {
+        let kind = world.knobs.schemas >> (2 * pair) & 3;
+        world.play(&Event::Create(0, kind.min(KINDS - 1)));
     }
     world.play(&Event::Heal);
 }

@@ -2,7 +2,7 @@
 
 use crate::reference::{Act, Candidate, Cells, Id, Known, Model};
 use spook_protocol::estp::half::Written;
-use spook_protocol::estp::{Stamp, VersionVector};
+use spook_protocol::estp::{Author, Stamp, VersionVector};
 use spook_protocol::id::PairId;
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -14,6 +14,8 @@ pub struct HalfTruth {
     pub known: Known,
     /// What its ledger has said to be durable.
     pub promised: Known,
+    /// What its ledger had promised to keep before an old copy took its place.
+    pub taken_back: BTreeSet<Id>,
     /// What the ledger was given and has not answered for yet.
     pub under_way: Option<Known>,
 }
@@ -43,8 +45,8 @@ pub struct Truth {
 
 impl Truth {
     /// A Pair begins.
-    pub fn begin(&mut self, id: PairId) {
-        self.pairs.push(PairTruth { id, model: Model::default(), halves: Default::default(), orphaned: false });
+    pub fn begin(&mut self, id: PairId, kind: u64) {
+        self.pairs.push(PairTruth { id, model: Model::new(kind), halves: Default::default(), orphaned: false });
     }
 
     /// The Pair of that name.
@@ -58,9 +60,9 @@ impl Truth {
     }
 
     /// What a write has to come to, or `None` if it has to be refused.
-    pub fn intend(&self, pair: usize, who: usize, acts: &[Act]) -> Option<Cells> {
+    pub fn intend(&self, pair: usize, who: usize, me: Author, acts: &[Act]) -> Option<Cells> {
         let PairTruth { model, halves, .. } = &self.pairs[pair];
-        model.intend(&halves[who].known, acts)
+        model.intend(&halves[who].known, me, acts)
     }
 
     /// A candidate was written.

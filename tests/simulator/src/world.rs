@@ -8,6 +8,7 @@ use crate::machine::Machine;
 use crate::rng::Rng;
 use crate::truth::{Snapshot, Truth};
 use spook_protocol::estp::lifecycle::Reason;
+use spook_protocol::estp::place::Place;
 use spook_protocol::link::Ended;
 use spook_protocol::registry::PeerIndex;
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,7 +53,7 @@ pub struct World {
     pub trace: Option<Vec<String>>,
     pub(crate) next_link: u64,
     /// What was checked last of each half.
-    pub(crate) seen: [BTreeMap<usize, (u64, u64, usize)>; 2],
+    pub(crate) seen: [BTreeMap<usize, (u64, u64, usize, Option<Place>)>; 2],
 }
 
 /// What is due.
