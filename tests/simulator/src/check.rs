@@ -2,22 +2,19 @@
 
 use crate::event::NAMES;
 use crate::link::State;
-use crate::reference::{Id, Known, Place};
+use crate::reference::{FIRST, Id, Known, Place};
 use crate::text::MARKER;
 use crate::world::World;
 use spook_protocol::error::Code;
 use spook_protocol::estp::half::Superposed;
-use spook_protocol::estp::{Author, Stamp};
-use spook_protocol::id::EndpointId;
+use spook_protocol::estp::Author;
 use spook_protocol::link::Ended;
 use spook_protocol::link::incoming::Fault;
 use std::collections::BTreeMap;
 
 /// A commit point as the model names it; before the first one nothing is committed.
 fn place_of(point: Option<spook_protocol::estp::place::Place>) -> Place {
-    point.map_or((Stamp::ZERO, Author { endpoint: EndpointId::from_bytes([0; 16]), epoch: 0 }, 0), |point| {
-        (point.stamp, point.author, point.number)
-    })
+    point.map_or(FIRST, |point| (point.stamp, point.author, point.number))
 }
 
 impl World {
@@ -26,10 +23,27 @@ impl World {
         if !std::mem::take(&mut self.dirty) {
             return;
         }
+        self.note_commits();
         for who in [0, 1] {
             self.check_reads(who);
             self.check_promises(who);
             self.check_placed(who);
+        }
+    }
+
+    /// Commit points never go back while a process runs.
+    fn note_commits(&mut self) {
+        for machine in &mut self.machines {
+            let Some(engine) = &mut machine.engine else { continue };
+            for core in &mut engine.cores {
+                let point = place_of(core.half.commit_point());
+                assert!(point >= core.point, "{} has taken a commit back in {}", NAMES[machine.who], core.id);
+                core.point = point;
+                if let Some(at) = self.truth.find(core.id).filter(|_| core.half.peer().is_some()) {
+                    let pair = &mut self.truth.pairs[at];
+                    pair.committed = pair.committed.max(point);
+                }
+            }
         }
     }
 
@@ -55,13 +69,21 @@ impl World {
                 let right = pair.model.show_at(&committed, path);
                 assert!(shown == right, "{name} shows {shown:?} as committed at {path} in Pair {at}, where {right:?} is right");
             }
+            // Tombstones that the one half has pruned never come to the other, whose old ledger knows nothing of them.
+            if pair.halves.iter().any(|half| !half.taken_back.is_empty()) {
+                continue;
+            }
             let conflicts = core.half.conflicts("").into_iter().map(|conflict| {
                 let named = |superposed: &Superposed| (superposed.dot.author, superposed.dot.number);
                 (conflict.path, conflict.candidates.iter().map(named).collect::<Vec<_>>())
             });
-            let conflicts: BTreeMap<String, Vec<(Author, u64)>> = conflicts.collect();
+            let mut conflicts: BTreeMap<String, Vec<(Author, u64)>> = conflicts.collect();
             let mut right = pair.model.superposed(known);
-            right.retain(|_, survivors| survivors.iter().any(|id| !committed.contains(id)));
+            // What the other half has committed comes from there as one value.
+            let over = pair.model.up_to(known, pair.committed.max(place_of(point)));
+            let is_over = |path: &str| right.get(path).is_none_or(|survivors| survivors.iter().all(|id| over.contains(id)));
+            conflicts.retain(|path, _| !right.contains_key(path) || !is_over(path));
+            right.retain(|_, survivors| survivors.iter().any(|id| !over.contains(id)));
             let named = |id: &Id| (pair.model.get(*id).author, pair.model.get(*id).number);
             let right: BTreeMap<String, Vec<(Author, u64)>> =
                 right.iter().map(|(path, ids)| (path.clone(), ids.iter().map(named).collect())).collect();

@@ -1,7 +1,7 @@
 //! One running process: the protocol's halves, registry and records around a ledger, put together as the engine does it, without threads.
 
 use crate::knobs::Knobs;
-use crate::reference::Act;
+use crate::reference::{Act, FIRST, Place};
 use crate::store::{self, Issued};
 use crate::truth::Truth;
 use spook_ledger::{Batch, FileOptions, FileStamp, FileStore, Ledger, LedgerError};
@@ -29,6 +29,8 @@ pub struct Core {
     pub schema: Value,
     /// The half.
     pub half: HalfPair,
+    /// Its commit point when it was looked at last.
+    pub point: Place,
 }
 
 /// What is known of a peer besides its progress.
@@ -173,7 +175,7 @@ impl Engine {
             if let (Some(peer), Some(slot)) = (peer, slot) {
                 assert!(self.registry.share(index, Share { peer, slot }, changed), "two Pairs share a slot in the ledger");
             }
-            self.cores.push(Core { id, row, schema, half });
+            self.cores.push(Core { id, row, schema, half, point: FIRST });
         }
         for ticket in store::read_tickets(&self.ledger)? {
             self.tickets.insert(ticket.secret.id(), ticket);
@@ -197,7 +199,7 @@ impl Engine {
     pub fn add_core(&mut self, pair: PairIndex, id: PairId, schema: Value, half: HalfPair) {
         assert_eq!(pair.0 as usize, self.cores.len(), "the index of a Pair is not the next one");
         let row = self.cores.iter().map(|core| core.row + 1).max().unwrap_or(0);
-        self.cores.push(Core { id, row, schema, half });
+        self.cores.push(Core { id, row, schema, half, point: FIRST });
     }
 
     /// The peer, entered if it is new.
@@ -314,7 +316,7 @@ impl Engine {
 
     fn collect(&mut self, batch: &mut Batch, pairs: &[PairIndex], after: u64, truth: &mut Truth) {
         for &pair in pairs {
-            let Core { id, row, schema, half } = &mut self.cores[pair.0 as usize];
+            let Core { id, row, schema, half, .. } = &mut self.cores[pair.0 as usize];
             store::put_cells(batch, *row, half, after);
             let slot = self.registry.share_of(pair).map(|share| share.slot);
             let record = PairRecord {

@@ -3,6 +3,7 @@
 
 use crate::rules::{Rule, Version, delete_policy_of, element, fold, member, rule_of, worth};
 use spook_protocol::estp::{Author, Stamp};
+use spook_protocol::id::EndpointId;
 use spook_protocol::value::{Object, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -13,6 +14,9 @@ pub type Id = u32;
 
 /// The place of a candidate in the order of all of them.
 pub type Place = (Stamp, Author, u64);
+
+/// Before every candidate.
+pub const FIRST: Place = (Stamp::ZERO, Author { endpoint: EndpointId::from_bytes([0; 16]), epoch: 0 }, 0);
 
 /// A set of candidates.
 pub type Known = Rc<BTreeSet<Id>>;
@@ -292,7 +296,6 @@ fn unescape(key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use spook_protocol::id::EndpointId;
 
     fn write(model: &mut Model, who: u8, ms: u64, known: &[Id], acts: &[Act]) -> Id {
         let context: Known = Rc::new(known.iter().copied().collect());

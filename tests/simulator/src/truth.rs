@@ -1,6 +1,6 @@
 //! What is known from outside: which candidates each half has applied, and which of them its ledger has promised to keep.
 
-use crate::reference::{Act, Candidate, Cells, Id, Known, Model};
+use crate::reference::{Act, Candidate, Cells, FIRST, Id, Known, Model, Place};
 use spook_protocol::estp::half::Written;
 use spook_protocol::estp::{Author, Stamp, VersionVector};
 use spook_protocol::id::PairId;
@@ -29,6 +29,8 @@ pub struct PairTruth {
     pub model: Model,
     /// The halves of the two endpoints.
     pub halves: [HalfTruth; 2],
+    /// Up to which place one of them has committed.
+    pub committed: Place,
     /// One endpoint was put back to a time before it knew the Pair, and cannot ask for it again.
     pub orphaned: bool,
 }
@@ -46,7 +48,7 @@ pub struct Truth {
 impl Truth {
     /// A Pair begins.
     pub fn begin(&mut self, id: PairId, kind: u64) {
-        self.pairs.push(PairTruth { id, model: Model::new(kind), halves: Default::default(), orphaned: false });
+        self.pairs.push(PairTruth { id, model: Model::new(kind), halves: Default::default(), committed: FIRST, orphaned: false });
     }
 
     /// The Pair of that name.
