@@ -31,6 +31,10 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+#[cfg(not(feature = "canary"))]
+mod canary;
+#[cfg(feature = "canary")]
+pub mod canary;
 mod error;
 mod file;
 mod group_commit;

@@ -15,7 +15,12 @@
 //! | [`wire`] | the encoding of numbers, values and frames |
 //! | [`value`], [`mod@pointer`] | what a program reads and writes, and where |
 //! | [`error`] | the permanent error codes |
+//! | `canary` | rules that a test can break |
 
+#[cfg(not(feature = "canary"))]
+mod canary;
+#[cfg(feature = "canary")]
+pub mod canary;
 pub mod error;
 pub mod estp;
 pub mod etcp;

@@ -1,5 +1,6 @@
 //! What the ledger keeps of cells, Pairs, peers and the endpoint, as bytes. docs/ledger-format.md has the tables.
 
+use crate::canary::{self, Canary};
 use crate::estp::context::Context;
 use crate::estp::dot::{Author, AuthorIndex, Seen, VersionVector};
 use crate::estp::half::HalfRecord;
@@ -324,12 +325,19 @@ impl EndpointRecord {
     /// [`Malformed`] when cut short.
     pub fn read(bytes: &[u8]) -> Result<EndpointRecord, Malformed> {
         let mut reader = Reader::new(bytes);
-        Ok(EndpointRecord {
+        let mut record = EndpointRecord {
             epoch: u32::from_le_bytes(reader.array()?),
             durable: u64::from_le_bytes(reader.array()?),
             number_ceiling: u64::from_le_bytes(reader.array()?),
             stamp_ceiling: Stamp::from_bits(u64::from_le_bytes(reader.array()?)),
-        })
+        };
+        if canary::sings(Canary::DotReuse) {
+            record.number_ceiling = record.durable;
+        }
+        if canary::sings(Canary::ForgetfulClock) {
+            record.stamp_ceiling = Stamp::ZERO;
+        }
+        Ok(record)
     }
 }
 

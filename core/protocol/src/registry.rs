@@ -2,6 +2,7 @@
 //!
 //! An engine keeps it behind one lock that is held for a few instructions. It is always taken after the lock of a Pair, never before one.
 
+use crate::canary::{self, Canary};
 use crate::estp::Stamp;
 use crate::estp::feed::{FeedEntry, FeedIndex, Issue, Sequencer};
 use crate::estp::half::Horizon;
@@ -257,7 +258,8 @@ impl Registry {
             Some((waiting, number)) if *number == last => *waiting = mark.max(*waiting),
             _ => peer.marks.push_back((mark, last)),
         }
-        peer.settle_marks(self.durable);
+        let durable = if canary::sings(Canary::AcknowledgeBeforeSync) { last } else { self.durable };
+        peer.settle_marks(durable);
     }
 
     /// A link begins: the numbers of the peer that count from now on are those of its epoch. Returns the Pairs for which what it said of its
@@ -266,6 +268,9 @@ impl Registry {
         let peer = &mut self.peers[index.0 as usize];
         let mut before = peer.progress.held;
         peer.marks.clear();
+        if peer.held.epoch != theirs.epoch && canary::sings(Canary::StaleCursor) {
+            peer.held.epoch = theirs.epoch;
+        }
         if peer.held.epoch != theirs.epoch {
             peer.held = Held { epoch: theirs.epoch, number: 0 };
             // Another ledger than before, perhaps an old copy: what that one held says nothing about this one.

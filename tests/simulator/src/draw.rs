@@ -151,7 +151,7 @@ impl Drawing {
             0 | 1 => self.group(),
             2 => vec![Act::Set(self.key(), self.value()), self.ruled()],
             3..=5 if knobs.schemas >> (2 * pair) & 3 > 0 => vec![self.ruled()],
-            _ => vec![self.single(knobs.schemas >> (2 * pair) & 3 == 0)],
+            _ => vec![self.single()],
         };
         self.add(Event::Write(who, pair, acts));
     }
@@ -171,12 +171,12 @@ impl Drawing {
         }
     }
 
-    fn single(&mut self, anywhere: bool) -> Act {
+    fn single(&mut self) -> Act {
         match self.rng.below(8) {
             0 => Act::Delete(self.key()),
             1 => Act::Set("/o".to_owned(), self.object()),
             2 => Act::Set(format!("/o/m{}", self.rng.below(4)), self.value()),
-            3 if anywhere && self.rng.once_in(8) => Act::Set(String::new(), self.object()),
+            3 if self.rng.once_in(8) => Act::Set(String::new(), self.object()),
             _ => Act::Set(self.key(), self.value()),
         }
     }
@@ -187,7 +187,7 @@ impl Drawing {
         let number = self.rng.below(40) as i64 - 10;
         let element = if self.rng.once_in(2) { Value::from(number % 4) } else { Value::from(format!("PLAIN{}", number % 3)) };
         match self.rng.below(16) {
-            0 => Act::Delete(format!("/{}/{key}", self.rng.pick(&["high", "low", "up", "tags", "map", "uw", "dw"]))),
+            0 => Act::Delete(format!("/{}/{key}", self.rng.pick(&["hits", "high", "low", "up", "tags", "map", "uw", "dw"]))),
             1..=3 => Act::Increment(format!("/hits/{key}"), number),
             4 => Act::Set(format!("/hits/{key}"), Value::from(number)),
             5 => Act::Set(format!("/high/{key}"), Value::from(number)),
@@ -199,7 +199,7 @@ impl Drawing {
             12 => Act::Set(format!("/map/{key}"), self.value()),
             13 => Act::Set(format!("/uw/{key}"), self.value()),
             14 => Act::Set(format!("/dw/{key}"), self.value()),
-            _ => Act::Delete(format!("/{}", self.rng.pick(&["tags", "map"]))),
+            _ => Act::Delete(format!("/{}", self.rng.pick(&["hits", "tags", "map"]))),
         }
     }
 

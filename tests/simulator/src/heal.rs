@@ -1,8 +1,10 @@
 //! The end of every run: the faults stop, and everything has to come to rest, the same on both sides.
 
-use crate::event::NAMES;
+use crate::event::{Event, NAMES};
+use crate::reference::Act;
 use crate::world::{Way, World};
 use spook_protocol::estp::lifecycle::PendingFact;
+use spook_protocol::value::Value;
 
 /// By then everything has come to rest, µs after the faults have stopped.
 const PATIENCE: u64 = 300_000_000;
@@ -26,6 +28,24 @@ impl World {
             self.start(who);
             assert!(self.machines[who].engine.is_some(), "{} does not start on a disk that works", NAMES[who]);
         }
+        self.come_to_rest();
+        self.check_agreement();
+        self.check_quiet();
+    }
+
+    /// What one side writes goes to the other and does not come back.
+    fn check_quiet(&mut self) {
+        let Some(pair) = self.truth.pairs.iter().position(|pair| !pair.orphaned) else { return };
+        for who in [0, 1] {
+            let before = self.applied[who];
+            self.play(&Event::Write(who, pair, vec![Act::Set("/quiet".to_owned(), Value::from("PLAIN quiet"))]));
+            self.run_until(self.now + 1_000_000);
+            self.come_to_rest();
+            assert!(self.applied[who] == before, "what {} wrote came back to it", NAMES[who]);
+        }
+    }
+
+    fn come_to_rest(&mut self) {
         let (until, mut patience) = (self.now + PATIENCE, self.now + PATIENCE / 2);
         while let Some(obstacle) = self.unrest() {
             assert!(self.now < until, "no progress: {obstacle}");
@@ -41,7 +61,6 @@ impl World {
             }
             self.run_until(self.now + 200_000);
         }
-        self.check_agreement();
     }
 
     /// Why the world is not at rest.

@@ -8,6 +8,8 @@
 //! Nothing here reads a clock or starts a thread, and all that is random comes from the seed: every run repeats exactly. (The ledger draws the
 //! generations of its journal from the system; nothing that is compared depends on them.)
 
+#[cfg(feature = "canary")]
+pub mod canaries;
 pub mod check;
 pub mod disk;
 pub mod draw;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-const USAGE: &str = "spook-sim [--seed N] [--runs N] [--minutes N] [--replay FILE] [--trace]";
+const USAGE: &str = "spook-sim [--seed N] [--runs N] [--minutes N] [--replay FILE] [--trace] [--canary NAME|all|list]";
 
 /// What was asked for.
 #[derive(Default)]
@@ -19,6 +19,7 @@ struct Wish {
     minutes: Option<u64>,
     replay: Option<PathBuf>,
     trace: bool,
+    canary: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -29,9 +30,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let outcome = match &wish.replay {
-        Some(file) => replay(file, wish.trace),
-        None => search(&wish),
+    let outcome = match (&wish.canary, &wish.replay) {
+        (Some(name), _) => sing(name, &wish),
+        (None, Some(file)) => replay(file, wish.trace),
+        (None, None) => search(&wish),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -55,6 +57,7 @@ fn read(mut words: impl Iterator<Item = String>) -> Result<Wish, String> {
             "--runs" => wish.runs = Some(number()?),
             "--minutes" => wish.minutes = Some(number()?),
             "--replay" => wish.replay = Some(words.next().ok_or("--replay wants a file")?.into()),
+            "--canary" => wish.canary = Some(words.next().ok_or("--canary wants a name")?),
             "--trace" => wish.trace = true,
             _ => return Err(format!("{word:?} is not understood")),
         }
@@ -102,6 +105,41 @@ fn search(wish: &Wish) -> Result<bool, String> {
     }
     println!("ok: {runs} runs from seed {} in {:.1} s", wish.seed, begin.elapsed().as_secs_f64());
     Ok(true)
+}
+
+/// Breaks one rule after the other, and says how soon that is found.
+#[cfg(feature = "canary")]
+fn sing(name: &str, wish: &Wish) -> Result<bool, String> {
+    use spook_simulator::canaries;
+    let chosen: Vec<_> = canaries::all().into_iter().filter(|(known, _)| name == "all" || name == "list" || name == known).collect();
+    if chosen.is_empty() {
+        return Err(format!("there is no canary {name:?}; `list` lists them"));
+    }
+    let mut is_found = true;
+    for (name_of, canary) in chosen {
+        if name == "list" {
+            println!("{name_of}");
+            continue;
+        }
+        let begin = Instant::now();
+        let runs = wish.runs.unwrap_or(1000);
+        match canaries::hunt(canary, wish.seed..wish.seed + runs) {
+            Some((seed, failure)) => {
+                let message: String = failure.message.chars().take(150).collect();
+                println!("{name_of:<24} {:>5} runs {:>6.1} s  {message}", seed - wish.seed + 1, begin.elapsed().as_secs_f64());
+            }
+            None => {
+                is_found = false;
+                println!("{name_of:<24} NOT FOUND in {runs} runs, {:.1} s", begin.elapsed().as_secs_f64());
+            }
+        }
+    }
+    Ok(is_found)
+}
+
+#[cfg(not(feature = "canary"))]
+fn sing(_: &str, _: &Wish) -> Result<bool, String> {
+    Err("this program has no canaries; build it with the feature `canary`".to_owned())
 }
 
 /// Makes what fails short, and writes it down.

@@ -102,14 +102,15 @@ impl Model {
         survivors
     }
 
-    /// Whether the author of `x` wrote `y` before, or had applied it; but contributions of different authors to a counter add up.
+    /// Whether the author of `x` wrote `y` before, or had applied it. But contributions to a counter add up, except that each of an author takes the
+    /// place of its earlier one; and a deletion stays beside those that follow it.
     fn overwrites(&self, x: Id, y: Id, path: &str) -> bool {
         let (later, earlier) = (self.get(x), self.get(y));
-        if later.author == earlier.author {
-            return later.number > earlier.number;
+        let is_earlier = later.author == earlier.author && later.number > earlier.number;
+        if rule_of(self.kind, path) == Rule::Counter && later.cells[path].is_some() {
+            return is_earlier && earlier.cells[path].is_some();
         }
-        let are_contributions = || later.cells[path].is_some() && earlier.cells[path].is_some();
-        later.context.contains(&y) && !(rule_of(self.kind, path) == Rule::Counter && are_contributions())
+        is_earlier || later.context.contains(&y)
     }
 
     /// The place in the order of all candidates.

@@ -26,6 +26,9 @@ impl Failure {
     }
 }
 
+/// Letters of a message that are kept.
+const LONGEST: usize = 1200;
+
 thread_local! {
     /// The message of a panic within a run.
     static MESSAGE: RefCell<Option<String>> = const { RefCell::new(None) };
@@ -41,7 +44,10 @@ fn catch_messages() {
             if !RUNNING.with(|running| *running.borrow()) {
                 return before(info);
             }
-            let text = info.payload_as_str().unwrap_or("a panic without words").to_owned();
+            let mut text: String = info.payload_as_str().unwrap_or("a panic without words").chars().take(LONGEST).collect();
+            if text.len() >= LONGEST {
+                text.push_str(" ...");
+            }
             let place = info.location().map(|place| format!(" ({}:{})", place.file(), place.line())).unwrap_or_default();
             MESSAGE.with(|message| *message.borrow_mut() = Some(text + &place));
         }));

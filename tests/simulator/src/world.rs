@@ -49,6 +49,8 @@ pub struct World {
     pub doomed: [Option<Fate>; 2],
     /// The ends of sealed messages: no two may be alike.
     pub seals: BTreeSet<[u8; 16]>,
+    /// How many deltas each endpoint has applied.
+    pub applied: [u64; 2],
     /// One line for each thing that happens.
     pub trace: Option<Vec<String>>,
     pub(crate) next_link: u64,
@@ -84,6 +86,7 @@ impl World {
             dirty: true,
             doomed: [None, None],
             seals: BTreeSet::new(),
+            applied: [0, 0],
             trace: None,
             next_link: 0,
             seen: Default::default(),
@@ -387,6 +390,7 @@ impl World {
         let before = connection.messages().1;
         let handled = connection.handle_bytes(bytes, *now, &mut host);
         let applied = host.applied;
+        self.applied[to] += applied;
         self.check_damage(id, to, before);
         for _ in 0..applied {
             self.output(to);

@@ -7,6 +7,7 @@ use super::hold::{Hold, Item};
 use super::host::{Host, Progress};
 use super::outgoing::Outgoing;
 use super::resume::Start;
+use crate::canary::{self, Canary};
 use crate::error::Code;
 use crate::estp::HalfPair;
 use crate::estp::delta::{Baseline, Delta, Ends, ReadDictionary, decode, skip};
@@ -154,6 +155,7 @@ impl Incoming {
     fn keep<H: Host>(&mut self, handled: Result<(), Stop>, frame: &[u8], around: &mut Around<'_, H>) -> Result<(), Fault> {
         match handled {
             Err(Stop::Fault(fault)) => return Err(fault),
+            Err(Stop::Early(_)) if canary::sings(Canary::DropInsteadOfHold) => {}
             Err(Stop::Early(ahead_ms)) => {
                 self.hold = Some(Hold::begin(frame.to_vec(), around.now, ahead_ms, around.future_ms));
                 // A peer that fills the queue is refused what it asks for next; what is held stays so.
@@ -208,7 +210,7 @@ impl Incoming {
 
     /// Whether the next message is sealed under the next key; asked once after each message.
     pub fn take_rekey(&mut self) -> bool {
-        std::mem::take(&mut self.rekey)
+        std::mem::take(&mut self.rekey) && !canary::sings(Canary::RekeyForgotten)
     }
 
     fn delta<H: Host>(&mut self, tag: u8, reader: &mut Reader<'_>, around: &mut Around<'_, H>) -> Result<(), Stop> {

@@ -7,6 +7,7 @@ use super::frame::{Frame, Kind, LAST_PART, MARK_FOLLOWS, MARK_IS_LAST, PLACED_BE
 use super::host::{Host, Progress};
 use super::presence::Unsent;
 use super::resume::{Lost, Start};
+use crate::canary::{self, Canary};
 use crate::estp::HalfPair;
 use crate::estp::delta::{Baseline, Cut, Encoder, Ends, Plan, WriteDictionary, encode};
 use crate::estp::schema::Consistency;
@@ -332,7 +333,7 @@ impl Outgoing {
     }
 
     fn conclude(&mut self) {
-        if self.is_through() {
+        if self.is_through() || canary::sings(Canary::MarkTooFar) {
             self.done = self.listed;
         }
     }

@@ -3,6 +3,7 @@
 use super::dictionary::WriteDictionary;
 use super::head::{Naming, put_author, put_step};
 use super::{Baseline, CandidateHead, Ends, WireBirth, ordered};
+use crate::canary::{self, Canary};
 use crate::estp::context::Context;
 use crate::estp::dot::Lost;
 use crate::estp::half::HalfPair;
@@ -73,7 +74,14 @@ pub(super) fn versions(half: &HalfPair, cell: CellIndex, mut work: impl FnMut(&V
 /// behind the cut for another reason.
 pub(super) fn is_for_receiver(half: &HalfPair, version: &Version, ends: Ends, cut: Cut) -> bool {
     let author = half.vector().author(version.author);
-    if author == ends.receiver { cut.receiver_lost.contains(version.number) } else { author != ends.sender || version.number > cut.after }
+    if canary::sings(Canary::EchoNotSuppressed) {
+        return true;
+    }
+    if author == ends.receiver {
+        cut.receiver_lost.contains(version.number) && !canary::sings(Canary::LostNotReturned)
+    } else {
+        author != ends.sender || version.number > cut.after
+    }
 }
 
 pub(super) fn head_of(half: &HalfPair, version: &Version, context: &Context, is_settled: bool, ends: Ends) -> CandidateHead {

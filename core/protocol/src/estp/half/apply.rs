@@ -1,6 +1,7 @@
 //! Applying what came from the peer: as one unit, in time that depends on the delta alone.
 
 use super::HalfPair;
+use crate::canary::{self, Canary};
 use crate::error::Code;
 use crate::estp::commit::Sample;
 use crate::estp::delta::{Delta, Incoming};
@@ -61,7 +62,7 @@ impl HalfPair {
         let Issue { number, .. } = issue(latest);
         let known: Vec<u64> = self.vector.entries().iter().map(|seen| seen.number).collect();
         let mut changed = 0;
-        for incoming in &delta.cells {
+        for incoming in &delta.cells[usize::from(canary::sings(Canary::HalfApplied) && delta.cells.len() > 1)..] {
             changed += usize::from(self.take(incoming, number, &known));
         }
         for incoming in &delta.cells {

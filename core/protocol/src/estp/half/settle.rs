@@ -3,6 +3,7 @@
 use super::HalfPair;
 use super::conflict::Resolved;
 use super::superpose::Which;
+use crate::canary::{self, Canary};
 use crate::estp::commit::Sample;
 use crate::estp::dot::{Author, Lost};
 use crate::estp::lifecycle::{Event, LinkFact, PendingFact};
@@ -34,7 +35,8 @@ pub struct Horizon {
 impl Horizon {
     /// Whether own candidates count for the commit point.
     fn own_count(&self, sample: &Sample) -> bool {
-        sample.arrival <= self.durable_here && sample.number <= self.placed
+        let placed = if canary::sings(Canary::CommitWithoutPlaced) { self.peer_holds } else { self.placed };
+        sample.arrival <= self.durable_here && sample.number <= placed
     }
 
     /// Whether candidates of the peer count.
@@ -129,7 +131,7 @@ impl HalfPair {
         for survivor in layer.survivors.iter_mut().filter(|survivor| !survivor.committed) {
             let version = &survivor.version;
             let place = Place { stamp: version.stamp, author: vector.author(version.author), number: version.number };
-            survivor.committed = place <= point;
+            survivor.committed = place <= point || (version.value.is_none() && canary::sings(Canary::PruneEarly));
             is_whole &= survivor.committed;
             is_news |= survivor.committed;
         }

@@ -1,6 +1,7 @@
 //! Superposition: what a candidate does to the versions that a cell holds already, and what the cell shows then.
 
 use super::HalfPair;
+use crate::canary::{self, Canary};
 use crate::estp::collapse::{self, Outcome};
 use crate::estp::context::Context;
 use crate::estp::place::{self, Place};
@@ -66,7 +67,7 @@ impl HalfPair {
         }
         let last = shown.last().map(|survivor| survivor.version.clone());
         let layer = self.state.open_layer(cell);
-        if !std::mem::replace(&mut layer.stale, true) {
+        if !std::mem::replace(&mut layer.stale, true) && !canary::sings(Canary::LazyDiffers) {
             self.stale.push(cell);
         }
         self.state.set_shown(cell, last);
@@ -156,7 +157,8 @@ fn is_old(layer: &Layer, newcomer: &Survivor, is_counter: bool) -> bool {
 /// and beside deletions: who does not know of the deletion must hear of it.
 fn overwrites(is_counter: bool, new: &Survivor, old: &Version) -> bool {
     if is_counter && new.version.value.is_some() {
-        return old.value.is_some() && old.author == new.version.author && old.number < new.version.number;
+        let is_earlier = old.author == new.version.author && old.number < new.version.number;
+        return old.value.is_some() && is_earlier && !canary::sings(Canary::CounterTwice);
     }
     new.overwrites(old)
 }

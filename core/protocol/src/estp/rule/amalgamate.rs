@@ -3,6 +3,7 @@
 //! Settling ties two by two would make the outcome depend on who met whom first. Over the set, each of several honest writers has the same
 //! chance, and a third that comes late only means that the set is settled anew.
 
+use crate::canary::{self, Canary};
 use crate::estp::place::Survivor;
 use crate::wire::{kind_of, put_payload};
 
@@ -18,7 +19,7 @@ fn digest(survivor: &Survivor<'_>) -> [u8; 32] {
 ///
 /// Of an empty list the answer is 0.
 pub fn winner(ties: &[Survivor<'_>]) -> usize {
-    if ties.len() < 2 {
+    if ties.len() < 2 || canary::sings(Canary::TiesByAuthor) {
         return 0;
     }
     let mut sorted: Vec<_> = ties.iter().enumerate().map(|(index, tie)| (digest(tie), tie.place, index)).collect();
