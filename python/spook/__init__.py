@@ -15,6 +15,13 @@
             print(change)
     pair.collapse(timeout=5, settled=True)           # until it is committed: final on both sides
 
+What concurrent writes come to is said when the Pair is created, by rules, and a write may have conditions:
+
+    shop = node.create_pair("shop", {"stock": 10}, rules={"/stock": "counter"}, guards=True)
+    sale = shop.write_state("/stock", spook.increment(-1), expect={"/stock": spook.at_least(1)})
+    sale.status                                      # Pending, Resolving, then Committed or Voided: the same on both sides
+    sale.wait(timeout=5)                             # or: await sale
+
 Values are None, bool, int (64 bits), float (finite), str, bytes, and list, tuple and dict (with str keys) of them. What is read is a
 copy: changing it changes nothing in the Pair.
 
@@ -31,7 +38,24 @@ import os as _os
 
 from . import _errors, _spook
 from ._errors import *  # noqa: F403
-from ._spook import Candidate, Node, Operation, Pair, Subscription, __version__, add, increment, open, remove
+from ._spook import (
+    Candidate,
+    Expectation,
+    Node,
+    Operation,
+    Pair,
+    Subscription,
+    __version__,
+    absent,
+    add,
+    at_least,
+    at_most,
+    between,
+    increment,
+    open,
+    remove,
+    unchanged_since,
+)
 from ._types import (
     DELETE,
     Change,
@@ -55,6 +79,7 @@ from ._types import (
     RuleFailure,
     Stamp,
     StateID,
+    Status,
     Superposed,
     Traffic,
     Transition,
@@ -74,6 +99,7 @@ __all__ = [
     "Divergence",
     "EpochChange",
     "Event",
+    "Expectation",
     "Gap",
     "InvalidType",
     "Lifecycle",
@@ -90,6 +116,7 @@ __all__ = [
     "RuleFailure",
     "Stamp",
     "StateID",
+    "Status",
     "Subscription",
     "Superposed",
     "Traffic",
@@ -97,11 +124,16 @@ __all__ = [
     "Value",
     "VerdictChange",
     "__version__",
+    "absent",
     "add",
+    "at_least",
+    "at_most",
+    "between",
     "increment",
     "open",
     "reject",
     "remove",
+    "unchanged_since",
 ]
 __all__ += _errors.__all__
 

@@ -1,16 +1,17 @@
 """The native half of spook. Use the package `spook`."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
 from datetime import timedelta
 from os import PathLike
 from types import TracebackType
 from typing import Any, Final, Literal, TypeVar, Union, final, overload
 
-from ._types import Clock, Collapse, Conflict, Lifecycle, Notice, Rejection, RuleCandidate, Stamp, Traffic, Value, _Delete
-from .aio import AsyncNode, AsyncPair
+from ._types import Clock, Collapse, Conflict, Lifecycle, Notice, Rejection, RuleCandidate, Stamp, Status, Traffic, Value, _Delete
+from .aio import AsyncCandidate, AsyncNode, AsyncPair
 
 __all__ = [
     "Candidate",
+    "Expectation",
     "Node",
     "Operation",
     "Pair",
@@ -20,10 +21,15 @@ __all__ = [
     "_after_fork_in_parent",
     "_at_exit",
     "_before_fork",
+    "absent",
     "add",
+    "at_least",
+    "at_most",
+    "between",
     "increment",
     "open",
     "remove",
+    "unchanged_since",
 ]
 
 _T = TypeVar("_T")
@@ -31,8 +37,10 @@ _Durability = Literal["batched", "memory", "sync"]
 _Location = Union[str, PathLike[str], PathLike[bytes]]
 _Consistency = Literal["causal", "eventual", "strong"]
 _Operations = Iterable[tuple[str, Union[Value, _Delete, Operation]]]
+_Expect = Mapping[str, Union[Value, Expectation]]
 _Rules = Mapping[str, Any]
 _Seconds = Union[float, timedelta]
+_Wait = Union[bool, float, timedelta, None]
 #: What a rule gives: a value, and of a transition spook.DELETE or spook.reject(reason), too.
 _Function = Callable[[str, list[RuleCandidate]], Value]
 _Step = Callable[[str, Any, RuleCandidate], Union[Value, _Delete, Rejection]]
@@ -49,6 +57,11 @@ def open(
 def increment(by: int = 1) -> Operation: ...
 def add(element: Value) -> Operation: ...
 def remove(element: Value) -> Operation: ...
+def absent() -> Expectation: ...
+def at_least(least: float | str) -> Expectation: ...
+def at_most(most: float | str) -> Expectation: ...
+def between(least: float | str, most: float | str) -> Expectation: ...
+def unchanged_since(fingerprint: str) -> Expectation: ...
 def _before_fork() -> None: ...
 def _after_fork_in_parent() -> None: ...
 def _after_fork_in_child() -> None: ...
@@ -62,6 +75,7 @@ class Node:
         *,
         schema: _Rules | None = None,
         durability: _Durability = "batched",
+        write_timeout: _Seconds | None = None,
         rules: _Rules | None = None,
         consistency: _Consistency | None = None,
         anchor: Literal["creator", "opener"] | None = None,
@@ -108,10 +122,14 @@ class Pair:
     @overload
     def read_state(self, path: str = "", default: _T = ..., *, committed: bool | None = None) -> Any | _T: ...
     @overload
-    def write_state(self, path: str, value: Value | _Delete | Operation) -> Candidate: ...
+    def write_state(
+        self, path: str, value: Value | _Delete | Operation, *, expect: _Expect | None = None, wait: _Wait = None
+    ) -> Candidate: ...
     @overload
-    def write_state(self, path: _Operations) -> Candidate: ...
-    def delete_state(self, path: str) -> Candidate: ...
+    def write_state(self, path: _Operations, *, expect: _Expect | None = None, wait: _Wait = None) -> Candidate: ...
+    def delete_state(self, path: str, *, expect: _Expect | None = None, wait: _Wait = None) -> Candidate: ...
+    def fingerprint(self, path: str = "") -> str: ...
+    def candidate(self, key: str) -> Candidate: ...
     def observe(
         self,
         path: str = "",
@@ -141,6 +159,9 @@ class Pair:
 class Operation: ...
 
 @final
+class Expectation: ...
+
+@final
 class Candidate:
     @property
     def dot(self) -> str: ...
@@ -151,7 +172,16 @@ class Candidate:
     @property
     def cells(self) -> int: ...
     @property
+    def key(self) -> str: ...
+    @property
+    def status(self) -> Status: ...
+    @property
     def settled(self) -> bool: ...
+    def wait(self, timeout: _Seconds | None = None) -> Status: ...
+    def revert(self, *, wait: _Wait = None) -> Candidate: ...
+    @property
+    def aio(self) -> AsyncCandidate: ...
+    def __await__(self) -> Generator[Any, None, Status]: ...
 
 @final
 class Subscription:

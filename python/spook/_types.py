@@ -70,6 +70,29 @@ class Stamp(NamedTuple):
     """How many of the same millisecond came before."""
 
 
+class Status(NamedTuple):
+    """What became of a write."""
+
+    state: Literal["tentative", "committed", "voided"]
+    """Whether it is final: committed, it counts at both sides; voided, it counts at neither."""
+    reason: Optional[str]
+    """Why it is voided; while it is tentative, why it would be, or what it waits for."""
+    verdict: Literal["accepted", "rejected", "undecided"]
+    """What the collapse says of it. While it is tentative, that may still change."""
+    held_by_peer: bool
+    """Whether the other side holds it durably."""
+
+    @property
+    def name(self) -> Literal["Pending", "Resolving", "Committed", "Voided"]:
+        """For people: Pending until the other side holds it, Resolving until its place is final, then Committed or Voided."""
+        if self.state == "tentative":
+            return "Resolving" if self.held_by_peer else "Pending"
+        return "Committed" if self.state == "committed" else "Voided"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.reason})" if self.reason else self.name
+
+
 class Change(NamedTuple):
     """A leaf changed."""
 

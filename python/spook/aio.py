@@ -12,7 +12,8 @@
 
 Node and Pair are the same as without asyncio. What returns at once (read_state, write_state, observe, lifecycle) is called as ever; what can
 wait for the network or the disk has a coroutine of the same name and arguments under `.aio`. A write waits for the disk only in a Pair
-made with durability="sync": `await pair.aio.write_state(...)` is for those.
+made with durability="sync", and for the other side only in a strong Pair or if it is told to wait: `await pair.aio.write_state(...)` is for those.
+What became of any write is to be had by `await candidate`.
 
 A coroutine runs its call in a thread of its own. When it is cancelled, the call goes on to its own end or timeout, and what it gives is
 dropped.
@@ -23,17 +24,21 @@ from __future__ import annotations
 import asyncio
 import functools
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable, Generator, Literal, TypeVar
 
 from . import _spook
 
 if TYPE_CHECKING:
-    from ._spook import Candidate, Node, Pair, _Consistency, _Durability, _Location, _Operations, _Rules, _Seconds
-    from ._types import Collapse, Value
+    from ._spook import Candidate, Node, Pair, _Consistency, _Durability, _Expect, _Location, _Operations, _Rules, _Seconds, _Wait
+    from ._types import Collapse, Status, Value
 
-__all__ = ["AsyncNode", "AsyncPair", "open"]
+__all__ = ["AsyncCandidate", "AsyncNode", "AsyncPair", "open"]
 
 _T = TypeVar("_T")
+
+#: How long one call of AsyncCandidate.wait waits, in seconds.
+_SLICE = 5.0
 
 
 async def _run(call: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
@@ -106,6 +111,7 @@ class AsyncNode:
         *initial: Value,
         schema: _Rules | None = None,
         durability: _Durability = "batched",
+        write_timeout: _Seconds | None = None,
         rules: _Rules | None = None,
         consistency: _Consistency | None = None,
         anchor: Literal["creator", "opener"] | None = None,
@@ -116,7 +122,7 @@ class AsyncNode:
     ) -> Pair:
         """As Node.create_pair."""
         fields: dict[str, Any] = {"rules": rules, "consistency": consistency, "anchor": anchor, "guards": guards, "pending": pending}
-        fields.update(registers=registers, collapse=collapse)
+        fields.update(registers=registers, collapse=collapse, write_timeout=write_timeout)
         return await _run(self._node.create_pair, name, *initial, schema=schema, durability=durability, **fields)
 
     async def open_pair(self, ticket_or_name: str, timeout: _Seconds | None = 10.0) -> Pair:
@@ -142,13 +148,13 @@ class AsyncPair:
         """As Pair.ticket."""
         return await _run(self._pair.ticket, expires_in)
 
-    async def write_state(self, path: str | _Operations, *value: Any) -> Candidate:
-        """As Pair.write_state, for a Pair with durability="sync"."""
-        return await _run(self._pair.write_state, path, *value)
+    async def write_state(self, path: str | _Operations, *value: Any, expect: _Expect | None = None, wait: _Wait = None) -> Candidate:
+        """As Pair.write_state, for a write that waits."""
+        return await _run(self._pair.write_state, path, *value, expect=expect, wait=wait)
 
-    async def delete_state(self, path: str) -> Candidate:
-        """As Pair.delete_state, for a Pair with durability="sync"."""
-        return await _run(self._pair.delete_state, path)
+    async def delete_state(self, path: str, *, expect: _Expect | None = None, wait: _Wait = None) -> Candidate:
+        """As Pair.delete_state, for a write that waits."""
+        return await _run(self._pair.delete_state, path, expect=expect, wait=wait)
 
     async def collapse(self, timeout: _Seconds | None = 0, settled: bool = False) -> Collapse:
         """As Pair.collapse."""
@@ -157,6 +163,28 @@ class AsyncPair:
     async def close(self) -> None:
         """As Pair.close."""
         await _run(self._pair.close)
+
+
+class AsyncCandidate:
+    """The calls of a Candidate that can wait, as coroutines: `candidate.aio`. `await candidate` waits without limit."""
+
+    def __init__(self, candidate: Candidate) -> None:
+        self._candidate = candidate
+
+    async def wait(self, timeout: _Seconds | None = None) -> Status:
+        """As Candidate.wait."""
+        left = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+        # In slices: a task that is cancelled leaves no call behind that waits for ever.
+        while left is None or left > _SLICE:
+            status = await _run(self._candidate.wait, _SLICE)
+            if status.state != "tentative":
+                return status
+            left = None if left is None else left - _SLICE
+        return await _run(self._candidate.wait, left)
+
+    async def revert(self, *, wait: _Wait = None) -> Candidate:
+        """As Candidate.revert."""
+        return await _run(self._candidate.revert, wait=wait)
 
 
 async def _enter(handle: _T) -> _T:

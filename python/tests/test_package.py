@@ -18,7 +18,7 @@ from spook import _errors, _spook, _types
 from support import Test
 
 PACKAGE = pathlib.Path(spook.__file__).parent
-CLASSES = ("Node", "Pair", "Candidate", "Operation", "Subscription")
+CLASSES = ("Node", "Pair", "Candidate", "Expectation", "Operation", "Subscription")
 
 
 def stub() -> ast.Module:
@@ -103,13 +103,13 @@ class Package(Test):
             for member in vars(getattr(spook, name)):
                 if not member.startswith("_"):
                     self.assertTrue(inspect.getdoc(getattr(getattr(spook, name), member)), f"{name}.{member}")
-        for holder in (spook.aio.AsyncNode, spook.aio.AsyncPair):
+        for holder in (spook.aio.AsyncNode, spook.aio.AsyncPair, spook.aio.AsyncCandidate):
             for name, member in vars(holder).items():
                 if not name.startswith("_"):
                     self.assertTrue(member.__doc__, name)
 
     def test_coroutines_take_what_the_calls_take(self) -> None:
-        for holder, native in ((spook.aio.AsyncNode, spook.Node), (spook.aio.AsyncPair, spook.Pair)):
+        for holder, native in ((spook.aio.AsyncNode, spook.Node), (spook.aio.AsyncPair, spook.Pair), (spook.aio.AsyncCandidate, spook.Candidate)):
             for name, member in vars(holder).items():
                 if not name.startswith("_"):
                     self.assertTrue(inspect.iscoroutinefunction(member))

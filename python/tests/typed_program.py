@@ -25,6 +25,15 @@ def model(node: spook.Node) -> None:
     pair.read_state("/n", 0, committed=True)
     for conflict in pair.conflicts("/best"):
         print(conflict.path, [candidate.stamp.ms for candidate in conflict.candidates], conflict.failure)
+    strong = node.create_pair("strong", consistency="strong", write_timeout=2)
+    try:
+        sale = strong.write_state("/n", 1, expect={"/n": spook.at_least(1), "/x": spook.absent(), "/y": [1]}, wait=False)
+        strong.write_state([("/n", 2)], expect={"/n": spook.unchanged_since(strong.fingerprint("/n"))}, wait=0.5)
+        strong.delete_state("/n", expect={"/n": spook.between(1, 2.5), "/s": spook.at_most("z")})
+        print(sale.status.state, sale.status.reason, sale.wait(5).name, sale.revert(wait=True).key, strong.candidate(sale.key).settled)
+    except spook.Decohered as decohered:
+        if decohered.candidate is not None:
+            decohered.candidate.wait()
     pair.set_presence("cursor", [1, 2])
     print(pair.presence().get("cursor"), pair.clock.offset, pair.schema, pair.collapse().resolved, pair.collapse().registers)
     for notice in pair.observe(lifecycle=True, events=True):
@@ -61,6 +70,8 @@ async def asynchronous() -> None:
         pair = await node.aio.open_pair("x")
         async for change in pair.observe():
             print(change)
+        candidate = await pair.aio.write_state("/x", 1, expect={"/x": 2}, wait=1)
+        print((await candidate).state, (await candidate.aio.wait(1)).reason, await candidate.aio.revert())
     async with await spook.aio.open() as node:
         found = await (await node.aio.create_pair("x")).aio.collapse(timeout=1, settled=True)
         print(found.settled)

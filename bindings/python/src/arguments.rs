@@ -5,7 +5,7 @@ use pyo3::exceptions::{PyTypeError, PyUnicodeEncodeError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBool, PyString};
-use spook::{Code, Durability};
+use spook::{Code, Durability, Wait};
 use std::ops::Deref;
 use std::time::Duration;
 
@@ -100,6 +100,30 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Time {
         }
         // What is too long to be counted is as good as for ever.
         Ok(Time(Some(Duration::try_from_secs_f64(seconds).unwrap_or(FOREVER).min(FOREVER))))
+    }
+}
+
+/// How long a write of a Pair waits if it is only said that it does.
+const WRITE: Duration = Duration::from_secs(10);
+
+/// Whether a write waits for its outcome: None is as agreed, else a bool, or for how long.
+pub(crate) struct Wanted(pub(crate) Wait);
+
+impl Wanted {
+    pub(crate) const AS_AGREED: Wanted = Wanted(Wait::AsAgreed);
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Wanted {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Wanted> {
+        if object.is_none() {
+            return Ok(Wanted::AS_AGREED);
+        }
+        if let Ok(wait) = object.cast::<PyBool>() {
+            return Ok(Wanted(if wait.is_true() { Wait::Committed(WRITE) } else { Wait::No }));
+        }
+        object.extract::<Time>().map(|time| Wanted(Wait::Committed(time.or_forever())))
     }
 }
 

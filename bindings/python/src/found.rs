@@ -5,12 +5,13 @@ use crate::value;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use spook::{
-    Clock, Conflict, Lifecycle, LinkFact, PendingFact, PhaseFact, Reason, Resolved, RuleCandidate, Stamp, StateId, Superposed, Traffic,
-    Value,
+    Clock, Conflict, Lifecycle, LinkFact, PendingFact, PhaseFact, Reason, Resolved, RuleCandidate, Stamp, StateId, Status, Superposed,
+    Traffic, Value, Verdict,
 };
 
 static STATE: Class = Class::named("StateID");
 static STAMP: Class = Class::named("Stamp");
+static STATUS: Class = Class::named("Status");
 static LIFECYCLE: Class = Class::named("Lifecycle");
 static COLLAPSE: Class = Class::named("Collapse");
 static RESOLVED: Class = Class::named("Resolved");
@@ -33,6 +34,27 @@ pub(crate) fn state_id(py: Python<'_>, id: StateId) -> PyResult<Bound<'_, PyAny>
 /// A place in time.
 pub(crate) fn stamp(py: Python<'_>, stamp: Stamp) -> PyResult<Bound<'_, PyAny>> {
     STAMP.make(py, (stamp.ms(), stamp.counter()))
+}
+
+/// What became of a write.
+pub(crate) fn status<'py>(py: Python<'py>, status: &Status) -> PyResult<Bound<'py, PyAny>> {
+    match status {
+        Status::Tentative { verdict, held_by_peer } => {
+            let (verdict, reason) = verdict_of(verdict);
+            STATUS.make(py, ("tentative", reason, verdict, *held_by_peer))
+        }
+        Status::Committed => STATUS.make(py, ("committed", None::<&str>, "accepted", true)),
+        Status::Voided(reason) => STATUS.make(py, ("voided", &**reason, "rejected", true)),
+    }
+}
+
+/// A verdict's name, and the reason if there is one.
+pub(crate) fn verdict_of(verdict: &Verdict) -> (&'static str, Option<&str>) {
+    match verdict {
+        Verdict::Accepted => ("accepted", None),
+        Verdict::Rejected(why) => ("rejected", Some(why)),
+        Verdict::Undecided(why) => ("undecided", Some(why)),
+    }
 }
 
 /// What a collapse found.

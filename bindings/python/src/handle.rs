@@ -4,7 +4,7 @@ use crate::call;
 use crate::process::Listed;
 use crate::released::OfProcess;
 use pyo3::prelude::*;
-use spook::{Code, Error};
+use spook::{Code, Error, Value};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 pub(crate) struct PairHandle {
     pub(crate) pair: spook::Pair,
     pub(crate) home: Arc<Listed>,
+    /// Whether its writes wait for their outcome unless they say otherwise.
+    pub(crate) is_strong: bool,
     closed: AtomicBool,
     subscriptions: Mutex<BTreeMap<u64, Kept>>,
 }
@@ -25,7 +27,8 @@ impl OfProcess for Arc<PairHandle> {
 
 impl PairHandle {
     pub(crate) fn new(pair: spook::Pair, home: Arc<Listed>) -> PairHandle {
-        PairHandle { pair, home, closed: AtomicBool::new(false), subscriptions: Mutex::default() }
+        let is_strong = matches!(pair.schema(), Value::Object(schema) if schema.get("consistency") == Some(&Value::from("strong")));
+        PairHandle { pair, home, is_strong, closed: AtomicBool::new(false), subscriptions: Mutex::default() }
     }
 
     /// Runs a call on the Pair, detached from the interpreter.
@@ -33,6 +36,19 @@ impl PairHandle {
         call::call(py, &self.home.engine, || {
             self.check()?;
             work(&self.pair)
+        })
+    }
+
+    /// As [`PairHandle::call`], for what can take long: a signal is seen meanwhile.
+    pub(crate) fn call_interruptibly<T: Send + 'static>(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        work: impl FnOnce(&spook::Pair) -> Result<T, Error> + Send + 'static,
+    ) -> PyResult<T> {
+        let handle = Arc::clone(self);
+        call::interruptible(py, &self.home.engine, move || {
+            handle.check()?;
+            work(&handle.pair)
         })
     }
 

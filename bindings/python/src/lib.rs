@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `node`, `pair`, `candidate`, `subscription` | the classes with which Python works |
 //! | `handle` | what stands behind them |
-//! | `schema`, `operation` | what a Pair is created with, and what is written to it |
+//! | `schema`, `operation`, `guard` | what a Pair is created with, what is written to it, and on what conditions |
 //! | `observer`, `rule` | functions of Python that the engine calls |
 //! | `notice`, `found` | what observers are told and calls give, as Python objects |
 //! | `value`, `arguments`, `tuple` | conversions |
@@ -21,6 +21,7 @@ mod candidate;
 mod ending;
 mod error;
 mod found;
+mod guard;
 mod handle;
 mod node;
 mod notice;
@@ -45,11 +46,17 @@ fn _spook(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<pair::Pair>()?;
     module.add_class::<candidate::Candidate>()?;
     module.add_class::<operation::Operation>()?;
+    module.add_class::<guard::Expectation>()?;
     module.add_class::<subscription::Subscription>()?;
     module.add_function(wrap_pyfunction!(node::open, module)?)?;
     module.add_function(wrap_pyfunction!(operation::increment, module)?)?;
     module.add_function(wrap_pyfunction!(operation::add, module)?)?;
     module.add_function(wrap_pyfunction!(operation::remove, module)?)?;
+    module.add_function(wrap_pyfunction!(guard::absent, module)?)?;
+    module.add_function(wrap_pyfunction!(guard::at_least, module)?)?;
+    module.add_function(wrap_pyfunction!(guard::at_most, module)?)?;
+    module.add_function(wrap_pyfunction!(guard::between, module)?)?;
+    module.add_function(wrap_pyfunction!(guard::unchanged_since, module)?)?;
     module.add_function(wrap_pyfunction!(process::before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(process::after_fork_in_parent, module)?)?;
     module.add_function(wrap_pyfunction!(process::after_fork_in_child, module)?)?;

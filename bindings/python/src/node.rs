@@ -1,6 +1,6 @@
 //! An engine, as Python holds it.
 
-use crate::arguments::{self, Given, Text, Time, type_name};
+use crate::arguments::{Given, Text, Time, type_name};
 use crate::handle::PairHandle;
 use crate::pair::Pair;
 use crate::process::Listed;
@@ -10,7 +10,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
-use spook::{Code, Engine, EngineOptions, PairOptions, RuleLimits, Value};
+use spook::{Code, Engine, EngineOptions, RuleLimits, Value};
 use std::sync::Arc;
 
 /// How every ticket begins: what does not is a name, and looked up at once.
@@ -104,27 +104,18 @@ impl Node {
     /// schema: what both sides agree on, for as long as the Pair lives (docs/schema.md). Each field of it may be given as an argument of its own:
     /// rules={"/hits": "counter", "/tags": "set"}, consistency="strong", guards=True, registers={"stock": {}}, and the like.
     /// durability: when what is written here is durable. "batched": after a few milliseconds; "sync": when write_state returns; "memory": never.
+    /// write_timeout: how many seconds a write of a strong Pair waits here until it is committed (10 if not given).
     #[pyo3(
-        signature = (name, initial = Given::No, *, schema = None, durability = None, **fields),
-        text_signature = "($self, name, initial={}, *, schema=None, durability='batched', rules=None, consistency=None, anchor=None, \
-                          guards=None, pending=None, registers=None, collapse=None)"
+        signature = (name, initial = Given::No, **options),
+        text_signature = "($self, name, initial={}, *, schema=None, durability='batched', write_timeout=None, rules=None, consistency=None, \
+                          anchor=None, guards=None, pending=None, registers=None, collapse=None)"
     )]
-    fn create_pair(
-        &self,
-        py: Python<'_>,
-        name: Text,
-        initial: Given<'_>,
-        schema: Option<Bound<'_, PyAny>>,
-        durability: Option<Text>,
-        fields: Option<Bound<'_, PyDict>>,
-    ) -> PyResult<Pair> {
+    fn create_pair(&self, py: Python<'_>, name: Text, initial: Given<'_>, options: Option<Bound<'_, PyDict>>) -> PyResult<Pair> {
         let initial = match initial {
             Given::No => Value::empty_object(),
             Given::Yes(object) => value::from_python(&object)?,
         };
-        let durability = durability.map(|name| arguments::durability(py, &name)).transpose()?.unwrap_or_default();
-        let schema = schema::document(schema.as_ref(), fields.as_ref())?;
-        let options = PairOptions { durability, schema, ..PairOptions::default() };
+        let options = schema::options(options.as_ref())?;
         let pair = self.call(py, |engine| engine.create_pair(&name, initial, options))?;
         Ok(Pair::new(PairHandle::new(pair, Arc::clone(&self.home))))
     }

@@ -3,7 +3,7 @@
 use crate::found;
 use crate::tuple::Class;
 use pyo3::prelude::*;
-use spook::{Change, Event, Happening, Notice, Transition, Verdict};
+use spook::{Change, Event, Happening, Notice, Transition};
 
 static CHANGE: Class = Class::named("Change");
 static GAP: Class = Class::named("Gap");
@@ -41,7 +41,7 @@ fn happened<'py>(py: Python<'py>, event: &Event) -> PyResult<Bound<'py, PyAny>> 
     let after = event.after_seq;
     match &event.what {
         Happening::Verdict { dot, verdict, committed, cause } => {
-            let (name, reason) = verdict_of(verdict);
+            let (name, reason) = found::verdict_of(verdict);
             VERDICT.make(py, (after, dot.to_string(), name, reason, *committed, cause.map(|dot| dot.to_string())))
         }
         Happening::RuleFailed { path, rule, why } => RULE_FAILED.make(py, (after, &**path, &**rule, &**why)),
@@ -50,14 +50,5 @@ fn happened<'py>(py: Python<'py>, event: &Event) -> PyResult<Bound<'py, PyAny>> 
         Happening::Failed { mine, theirs, path } => DIVERGENCE.make(py, (after, mine.to_string(), theirs.to_string(), path.as_deref())),
         Happening::EpochChanged { mine, epoch } => EPOCH.make(py, (after, *mine, *epoch)),
         Happening::Missed { events } => MISSED.make(py, (after, *events)),
-    }
-}
-
-/// A verdict's name, and the reason if there is one.
-pub(crate) fn verdict_of(verdict: &Verdict) -> (&'static str, Option<&str>) {
-    match verdict {
-        Verdict::Accepted => ("accepted", None),
-        Verdict::Rejected(why) => ("rejected", Some(why)),
-        Verdict::Undecided(why) => ("undecided", Some(why)),
     }
 }

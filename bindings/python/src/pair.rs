@@ -1,16 +1,16 @@
 //! A Pair, as Python holds it.
 
-use crate::arguments::{Given, Text, Time, type_name};
-use crate::candidate::Candidate;
+use crate::arguments::{Given, Text, Time, Wanted, type_name};
+use crate::candidate::{self, Candidate};
 use crate::handle::PairHandle;
 use crate::released::{OfProcess, Released};
 use crate::subscription::{self, Subscription};
-use crate::{call, error, found, operation, value};
+use crate::{call, error, found, guard, operation, value};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
-use spook::{Action, Code, CollapseOptions, Error, ObserveOptions, Operation, TicketOptions};
+use spook::{Action, Code, CollapseOptions, Error, Expect, Guard, ObserveOptions, Operation, TicketOptions, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,15 +34,14 @@ impl Pair {
         self.handle.call(py, work)
     }
 
-    fn write(&self, py: Python<'_>, operations: &[(Text, Action)]) -> PyResult<Candidate> {
-        let written = self.call(py, |pair| match operations {
-            [(path, action)] => pair.write_all(&[Operation { path, action: action.clone() }]),
-            many => {
-                let many: Vec<_> = many.iter().map(|(path, action)| Operation { path, action: action.clone() }).collect();
-                pair.write_all(&many)
-            }
-        })?;
-        Ok(Candidate::new(written, Arc::clone(&self.handle)))
+    fn write(&self, py: Python<'_>, operations: Vec<(Text, Action)>, guards: Vec<(Text, Expect)>, wait: Wanted) -> PyResult<Candidate> {
+        candidate::write(py, &self.handle, wait.0, move |pair, options| {
+            let (paths, actions): (Vec<Text>, Vec<Action>) = operations.into_iter().unzip();
+            let operations: Vec<_> = paths.iter().zip(actions).map(|(path, action)| Operation { path, action }).collect();
+            let (paths, expected): (Vec<Text>, Vec<Expect>) = guards.into_iter().unzip();
+            let guards: Vec<_> = paths.iter().zip(expected).map(|(path, expect)| Guard { path, expect }).collect();
+            pair.write(&Write { operations: &operations, guards: &guards }, options)
+        })
     }
 }
 
@@ -97,18 +96,45 @@ impl Pair {
     ///
     /// It is written at once, whether or not the other side is there. A dict replaces what is at the path. In place of a value: spook.DELETE
     /// removes what is there; spook.increment(by), spook.add(element) and spook.remove(element) are for counters and sets.
-    #[pyo3(signature = (path, value = Given::No))]
-    fn write_state(&self, path: &Bound<'_, PyAny>, value: Given<'_>) -> PyResult<Candidate> {
+    ///
+    /// expect: what must hold before it, {path: value}, in a Pair with guards; in place of a value: spook.absent(), spook.at_least(least),
+    /// spook.at_most(most), spook.between(least, most), spook.unchanged_since(fingerprint). Both sides judge alike, in the order of all writes, so the
+    /// outcome is open until they have met: see the Candidate's status. wait: whether to wait for the outcome. In a strong Pair a write waits, for the
+    /// Pair's write_timeout, in any other it does not; a bool or a number of seconds says otherwise. One that waits raises Decohered if the
+    /// outcome is open by then (it stays pending and will settle), and Voided if it was decided against; the exception's .candidate is it.
+    #[pyo3(
+        signature = (path, value = Given::No, *, expect = None, wait = Wanted::AS_AGREED),
+        text_signature = "($self, path, value=..., *, expect=None, wait=None)"
+    )]
+    fn write_state(
+        &self,
+        path: &Bound<'_, PyAny>,
+        value: Given<'_>,
+        expect: Option<Bound<'_, PyAny>>,
+        wait: Wanted,
+    ) -> PyResult<Candidate> {
         let operations = match value {
             Given::Yes(value) => vec![(path.extract()?, operation::action(&value)?)],
             Given::No => operation::list(path)?,
         };
-        self.write(path.py(), &operations)
+        self.write(path.py(), operations, guard::guards(expect.as_ref())?, wait)
     }
 
-    /// Removes what is at a path.
-    fn delete_state(&self, py: Python<'_>, path: Text) -> PyResult<Candidate> {
-        self.write(py, &[(path, Action::Delete)])
+    /// Removes what is at a path. expect, wait: as for write_state.
+    #[pyo3(signature = (path, *, expect = None, wait = Wanted::AS_AGREED), text_signature = "($self, path, *, expect=None, wait=None)")]
+    fn delete_state(&self, py: Python<'_>, path: Text, expect: Option<Bound<'_, PyAny>>, wait: Wanted) -> PyResult<Candidate> {
+        self.write(py, vec![(path, Action::Delete)], guard::guards(expect.as_ref())?, wait)
+    }
+
+    /// Names the versions at and below a path as they are now, for spook.unchanged_since. For Pairs with guards.
+    #[pyo3(signature = (path = Text::EMPTY), text_signature = "($self, path='')")]
+    fn fingerprint(&self, py: Python<'_>, path: Text) -> PyResult<String> {
+        self.call(py, |pair| pair.fingerprint(&path)).map(|print| print.to_string())
+    }
+
+    /// The candidate of a key that was kept: `candidate.key`.
+    fn candidate(&self, py: Python<'_>, key: Text) -> PyResult<Candidate> {
+        candidate::of_key(py, &self.handle, &key)
     }
 
     /// Observes the changes at and below a path, from now on.
@@ -150,11 +176,7 @@ impl Pair {
     fn collapse<'py>(&self, py: Python<'py>, timeout: Time, settled: bool) -> PyResult<Bound<'py, PyAny>> {
         let options = CollapseOptions { timeout: timeout.or_forever(), settled };
         let found = if settled && options.timeout > call::SLICE {
-            let handle = Arc::clone(&self.handle);
-            call::interruptible(py, &self.handle.home.engine, move || {
-                handle.check()?;
-                handle.pair.collapse(options)
-            })?
+            self.handle.call_interruptibly(py, move |pair| pair.collapse(options))?
         } else {
             self.call(py, |pair| pair.collapse(options))?
         };
