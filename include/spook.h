@@ -326,16 +326,16 @@
 /** No peer has opened the Pair yet. */
 #define SPOOK_LIFECYCLE_CREATED 1
 
-/** Linked, with nothing unsettled. */
+/** Linked, and everything is committed. */
 #define SPOOK_LIFECYCLE_ENTANGLED 2
 
-/** This side has unsettled candidates. */
+/** Candidates of this side are not committed. */
 #define SPOOK_LIFECYCLE_SUPERPOSED_LOCAL 3
 
-/** The peer has unsettled candidates. */
+/** Candidates of the peer are not committed. */
 #define SPOOK_LIFECYCLE_SUPERPOSED_REMOTE 4
 
-/** Both sides have unsettled candidates. */
+/** Candidates of both sides are not committed. */
 #define SPOOK_LIFECYCLE_SUPERPOSED_DUAL 5
 
 /** A collapse goes on. */
@@ -598,7 +598,7 @@ typedef struct spook_lifecycle {
   uint32_t link;
   /** Why the link is down, SPOOK_REASON_*. */
   uint32_t reason;
-  /** Who has unsettled candidates: SPOOK_LIFECYCLE_SUPERPOSED_LOCAL, _REMOTE, _DUAL, or 0 for nobody. */
+  /** Whose candidates are not committed: SPOOK_LIFECYCLE_SUPERPOSED_LOCAL, _REMOTE, _DUAL, or 0 for nobody. */
   uint32_t pending;
   /** What goes on: SPOOK_LIFECYCLE_COLLAPSING, SPOOK_LIFECYCLE_FAILED, or 0 for nothing. */
   uint32_t phase;
@@ -623,15 +623,15 @@ typedef struct spook_clock {
 typedef struct spook_collapse_options {
   /** sizeof(spook_collapse_options). */
   uint32_t struct_size;
-  /** Not 0: wait until everything written so far is settled on both halves. */
+  /** Not 0: wait until everything written so far is committed: final at both halves. */
   uint32_t settled;
   /** The longest wait in milliseconds. 0 does not wait; a negative one waits without limit. */
   int64_t timeout_ms;
 } spook_collapse_options;
 
-/** How often a half has settled, and a digest that is equal on all halves that hold the same state. */
+/** How often the commit point of a half has moved, and a digest that is equal on all halves that show the same state. */
 typedef struct spook_state_id {
-  /** Settled states at this half. */
+  /** Committed states of this half; the other half may count differently. */
   uint64_t count;
   /** 128 bits. */
   uint8_t digest[16];
@@ -641,7 +641,7 @@ typedef struct spook_state_id {
 typedef struct spook_collapse_result {
   /** sizeof(spook_collapse_result), set by the caller. */
   uint32_t struct_size;
-  /** 1 if everything is settled, else 0. */
+  /** 1 if everything is committed, else 0. */
   uint32_t settled;
   /** The state. */
   struct spook_state_id state;
@@ -1224,7 +1224,8 @@ int32_t spook_pair_schema(struct spook_pair *pair,
                           struct spook_error **error);
 
 /**
- * Folds what is pending into one state and tells which one it is. With `settled` it waits until both halves have settled on it; when
+ * Folds what is pending into one state and tells which one it is. With `settled` it waits until everything is committed, final at both
+ * halves; when
  * the timeout comes first, `out->settled` is 0, nothing is lost, and it goes on settling. NULL options are the defaults. Set
  * `out->struct_size` before the call: spook_collapse_result_init() does.
  *
@@ -1510,7 +1511,7 @@ int32_t spook_write_many(struct spook_pair *pair,
                          struct spook_error **error);
 
 /**
- * Whether a candidate of this half is settled: durable on both halves, and final.
+ * Whether a candidate of this half is settled: final at both halves, committed or voided.
  *
  * Ownership: the candidate is read during the call only; copies to `out`.
  * Thread: any, also inside an observer.

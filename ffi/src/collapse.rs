@@ -19,7 +19,7 @@ use std::mem::offset_of;
 pub struct spook_collapse_options {
     /// sizeof(spook_collapse_options).
     pub struct_size: u32,
-    /// Not 0: wait until everything written so far is settled on both halves.
+    /// Not 0: wait until everything written so far is committed: final at both halves.
     pub settled: u32,
     /// The longest wait in milliseconds. 0 does not wait; a negative one waits without limit.
     pub timeout_ms: i64,
@@ -37,7 +37,7 @@ unsafe impl Versioned for spook_collapse_options {
 pub struct spook_collapse_result {
     /// sizeof(spook_collapse_result), set by the caller.
     pub struct_size: u32,
-    /// 1 if everything is settled, else 0.
+    /// 1 if everything is committed, else 0.
     pub settled: u32,
     /// The state.
     pub state: spook_state_id,
@@ -52,7 +52,7 @@ unsafe impl Versioned for spook_collapse_result {
     const ENDS: &'static [usize] = &[offset_of!(spook_collapse_result, resolved), size_of::<spook_collapse_result>()];
 }
 
-/// Folds what is pending into one state and tells which one it is. With `settled` it waits until both halves have settled on it; when
+/// Folds what is pending into one state and tells which one it is. With `settled` it waits until everything is committed, final at both halves; when
 /// the timeout comes first, `out->settled` is 0, nothing is lost, and it goes on settling. NULL options are the defaults. Set
 /// `out->struct_size` before the call: spook_collapse_result_init() does.
 ///

@@ -5,13 +5,13 @@ use std::ffi::c_char;
 
 /// No peer has opened the Pair yet.
 pub const SPOOK_LIFECYCLE_CREATED: u32 = 1;
-/// Linked, with nothing unsettled.
+/// Linked, and everything is committed.
 pub const SPOOK_LIFECYCLE_ENTANGLED: u32 = 2;
-/// This side has unsettled candidates.
+/// Candidates of this side are not committed.
 pub const SPOOK_LIFECYCLE_SUPERPOSED_LOCAL: u32 = 3;
-/// The peer has unsettled candidates.
+/// Candidates of the peer are not committed.
 pub const SPOOK_LIFECYCLE_SUPERPOSED_REMOTE: u32 = 4;
-/// Both sides have unsettled candidates.
+/// Candidates of both sides are not committed.
 pub const SPOOK_LIFECYCLE_SUPERPOSED_DUAL: u32 = 5;
 /// A collapse goes on.
 pub const SPOOK_LIFECYCLE_COLLAPSING: u32 = 6;
@@ -45,7 +45,7 @@ pub struct spook_lifecycle {
     pub link: u32,
     /// Why the link is down, SPOOK_REASON_*.
     pub reason: u32,
-    /// Who has unsettled candidates: SPOOK_LIFECYCLE_SUPERPOSED_LOCAL, _REMOTE, _DUAL, or 0 for nobody.
+    /// Whose candidates are not committed: SPOOK_LIFECYCLE_SUPERPOSED_LOCAL, _REMOTE, _DUAL, or 0 for nobody.
     pub pending: u32,
     /// What goes on: SPOOK_LIFECYCLE_COLLAPSING, SPOOK_LIFECYCLE_FAILED, or 0 for nothing.
     pub phase: u32,

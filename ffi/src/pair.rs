@@ -10,11 +10,11 @@ use crate::sized::{self, SizedOut, Versioned};
 use crate::state::as_json;
 use spook::{StateId, TicketOptions};
 
-/// How often a half has settled, and a digest that is equal on all halves that hold the same state.
+/// How often the commit point of a half has moved, and a digest that is equal on all halves that show the same state.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct spook_state_id {
-    /// Settled states at this half.
+    /// Committed states of this half; the other half may count differently.
     pub count: u64,
     /// 128 bits.
     pub digest: [u8; 16],

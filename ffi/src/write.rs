@@ -239,7 +239,7 @@ unsafe fn operation(given: &spook_operation) -> Result<Operation<'_>, Failure> {
     Ok(Operation { path, action })
 }
 
-/// Whether a candidate of this half is settled: durable on both halves, and final.
+/// Whether a candidate of this half is settled: final at both halves, committed or voided.
 ///
 /// Ownership: the candidate is read during the call only; copies to `out`.
 /// Thread: any, also inside an observer.
