@@ -56,8 +56,8 @@ pub fn encode(encoder: &mut Encoder<'_>, half: &HalfPair, slot: u64, cut: Cut, o
     count
 }
 
-/// Calls `work` with each version of a cell that nothing has overwritten, what it has overwritten, and whether it is settled. The context of what a clean cell shows
-/// is not written down: it is all that the half has applied.
+/// Calls `work` with each version of a cell that nothing has overwritten, what it has overwritten, and whether it is settled. The context of what
+/// a clean cell shows is not written down: it is all that the half has applied.
 pub(super) fn versions(half: &HalfPair, cell: CellIndex, mut work: impl FnMut(&Version, Option<&Context>, bool)) {
     if let Some(layer) = half.state().layer(cell) {
         for Survivor { version, context, is_settled, covered, .. } in &layer.survivors {
