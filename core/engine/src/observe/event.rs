@@ -18,7 +18,7 @@ pub struct Event {
 /// What can happen to a Pair.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Happening {
-    /// What the collapse says of a candidate with a guard or a transition changed, or became final.
+    /// What the collapse says of a candidate of an ordered Pair changed, or became final.
     Verdict {
         /// The candidate.
         dot: Dot,
@@ -38,7 +38,8 @@ pub enum Happening {
         /// Why it could not.
         why: Arc<str>,
     },
-    /// The peer holds back what was written here, because this machine's clock is ahead of the peer's.
+    /// Stamps given here are too far ahead: of the time of day at the peer, which holds back what was written here; or of the time of day here, because
+    /// the clock was set back.
     ClockSuspect {
         /// By how many milliseconds.
         ahead_ms: u64,
