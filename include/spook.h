@@ -12,7 +12,8 @@
  *   engines        spook_open, spook_open_with, spook_close, spook_endpoint_id, spook_addresses, spook_pairs, spook_engine_traffic
  *   Pairs          spook_create_pair, spook_open_pair, spook_pair_*, spook_collapse*, spook_conflicts_*
  *   reading        spook_read_state*, spook_read_committed*, spook_read_tentative*
- *   writing        spook_write_state*, spook_delete_state, spook_write_many, spook_is_settled
+ *   writing        spook_write_state*, spook_delete_state, spook_write_many, spook_write, spook_revert
+ *   outcomes       spook_status, spook_wait_committed, spook_is_settled, spook_read_fingerprint
  *   presence       spook_set_presence, spook_presence_*
  *   observing      spook_observe, spook_observe_poll, spook_unobserve, spook_subscription_*, spook_event_*
  *   rules          spook_register_rule
@@ -36,6 +37,9 @@
  * ERRORS
  * Functions that can fail return 0 (SPOOK_OK) or a negative code; codes are permanent. The last argument `error` may be NULL; else a
  * failed call puts an error object there, which tells more, and a call that succeeds leaves it alone. Nothing depends on the thread.
+ * A write may be done and yet be no success: the error is SPOOK_E_DECOHERED while its outcome is open and SPOOK_E_VOIDED when it was
+ * decided
+ * against, and spook_error_candidate gives the name of the write.
  *
  * VALUES
  * A spook_value holds a scalar: null, bool, int64, uint64, float64, text, bytes. Trees are read and written as JSON or as CBOR, as the
@@ -443,6 +447,36 @@
 /** The candidate waits for a rule, or for one before it that does. */
 #define SPOOK_VERDICT_UNDECIDED 3
 
+/** The path has the guard's `value`. */
+#define SPOOK_EXPECT_EQUALS 1
+
+/** Nothing is at the path. */
+#define SPOOK_EXPECT_ABSENT 2
+
+/** The path has a number or text from the guard's `value` to its `max`, both included. */
+#define SPOOK_EXPECT_RANGE 3
+
+/** Nothing was written at or below the path since the guard's `since`. */
+#define SPOOK_EXPECT_UNCHANGED 4
+
+/** A write of a strong Pair waits for its outcome, for the Pair's write timeout; of any other it does not wait. */
+#define SPOOK_WAIT_AS_AGREED 0
+
+/** A write returns when it is written. */
+#define SPOOK_WAIT_NO 1
+
+/** A write returns when it is committed or voided, or after the timeout. */
+#define SPOOK_WAIT_COMMITTED 2
+
+/** The write is not final yet. */
+#define SPOOK_STATUS_TENTATIVE 1
+
+/** The write counts, for good, at both halves. */
+#define SPOOK_STATUS_COMMITTED 2
+
+/** The write counts for nothing, for good, at both halves: a guard of it did not hold, or a transition rejected it. */
+#define SPOOK_STATUS_VOIDED 3
+
 /** For "custom:NAME" in a schema: folds the concurrent candidates of a path into one value. */
 #define SPOOK_RULE_FUNCTION 0
 
@@ -490,6 +524,22 @@ typedef struct spook_id {
   /** In the order in which the text shows them. */
   uint8_t bytes[16];
 } spook_id;
+
+/** A write, by the name that every half knows it by. */
+typedef struct spook_candidate {
+  /** The endpoint that wrote it. */
+  struct spook_id author;
+  /** Its arrival number at its author. */
+  uint64_t number;
+  /** Its stamp: milliseconds since 1970 in the upper 48 bits, a counter in the lower 16. */
+  uint64_t stamp;
+  /** How many cells it set or removed. */
+  uint64_t cells;
+  /** The author epoch. */
+  uint32_t epoch;
+  /** Zero. */
+  uint32_t reserved;
+} spook_candidate;
 
 /** Text in UTF-8: not terminated, and it may hold NUL. NULL with 0 is empty. */
 typedef struct spook_text {
@@ -578,6 +628,11 @@ typedef struct spook_pair_options {
    * anywhere, and of concurrent writes the last one wins. It stays for the whole life of the Pair.
    */
   struct spook_text schema;
+  /**
+   * For how many milliseconds a write of a strong Pair waits for its outcome at this half; 0 is 10000, a negative number has no limit.
+   * It is not stored: a Pair that is opened by its name or a ticket has the default.
+   */
+  int64_t write_timeout_ms;
 } spook_pair_options;
 
 /** How a ticket is made. All zero but `struct_size` is the default: spook_ticket_options_init() gives that. */
@@ -651,22 +706,6 @@ typedef struct spook_collapse_result {
    */
   uint64_t resolved;
 } spook_collapse_result;
-
-/** A write, by the name that every half knows it by. */
-typedef struct spook_candidate {
-  /** The endpoint that wrote it. */
-  struct spook_id author;
-  /** Its arrival number at its author. */
-  uint64_t number;
-  /** Its stamp: milliseconds since 1970 in the upper 48 bits, a counter in the lower 16. */
-  uint64_t stamp;
-  /** How many cells it set or removed. */
-  uint64_t cells;
-  /** The author epoch. */
-  uint32_t epoch;
-  /** Zero. */
-  uint32_t reserved;
-} spook_candidate;
 
 /** One operation of a candidate. */
 typedef struct spook_operation {
@@ -747,6 +786,50 @@ typedef struct spook_event {
   /** SPOOK_EVENT_EPOCH_CHANGED: 1 if it is that of this endpoint, else 0. */
   uint32_t is_mine;
 } spook_event;
+
+/** Names what stands at and below a path at some moment, for SPOOK_EXPECT_UNCHANGED. */
+typedef struct spook_fingerprint {
+  /** 128 bits. */
+  uint8_t bytes[16];
+} spook_fingerprint;
+
+/** A condition on the state before a write. spook_guard_equals() and its like make one. */
+typedef struct spook_guard {
+  /** SPOOK_EXPECT_*. */
+  uint32_t expect;
+  /** Zero. */
+  uint32_t reserved;
+  /** Where. */
+  struct spook_text path;
+  /** SPOOK_EXPECT_EQUALS: the value. SPOOK_EXPECT_RANGE: the least; SPOOK_NONE is any. */
+  struct spook_value value;
+  /** SPOOK_EXPECT_RANGE: the greatest; SPOOK_NONE is any. */
+  struct spook_value max;
+  /** SPOOK_EXPECT_UNCHANGED: as spook_read_fingerprint gave it. */
+  struct spook_fingerprint since;
+} spook_guard;
+
+/** How a write is done. All zero but `struct_size` is the default: spook_write_options_init() gives that. */
+typedef struct spook_write_options {
+  /** sizeof(spook_write_options). */
+  uint32_t struct_size;
+  /** SPOOK_WAIT_*. */
+  uint32_t wait;
+  /** SPOOK_WAIT_COMMITTED: the longest wait in milliseconds; a negative one waits without limit. */
+  int64_t timeout_ms;
+} spook_write_options;
+
+/** What became of a write. */
+typedef struct spook_write_status {
+  /** sizeof(spook_write_status), set by the caller. */
+  uint32_t struct_size;
+  /** SPOOK_STATUS_*. */
+  uint32_t state;
+  /** SPOOK_STATUS_TENTATIVE: what the collapse says of it so far, SPOOK_VERDICT_*; it may still change. Else 0. */
+  uint32_t verdict;
+  /** SPOOK_STATUS_TENTATIVE: 1 if the peer holds it durably, and only its place is open. Else 0. */
+  uint32_t held_by_peer;
+} spook_write_status;
 
 /** How a Pair is observed. All zero but `struct_size` is the default: spook_observe_options_init() gives that. */
 typedef struct spook_observe_options {
@@ -997,6 +1080,18 @@ const char *spook_error_detail(const struct spook_error *error);
  * Errors: an empty text for NULL and a freed error.
  */
 const char *spook_error_text(const struct spook_error *error);
+
+/**
+ * The write that was done though the call failed: with SPOOK_E_DECOHERED while its outcome is open, with SPOOK_E_VOIDED when it was decided
+ * against.
+ *
+ * Ownership: borrows the error; copies to `out`.
+ * Thread: any.
+ * Blocking: no.
+ * Errors: SPOOK_E_NULL for either argument, SPOOK_E_CLOSED for a freed error, SPOOK_E_NOT_FOUND for an error of a call that wrote nothing.
+ */
+int32_t spook_error_candidate(const struct spook_error *error,
+                              struct spook_candidate *out);
 
 /**
  * Frees an error. NULL and an error that was freed before do nothing.
@@ -1434,13 +1529,15 @@ int32_t spook_read_tentative_cbor(struct spook_pair *pair,
                                   struct spook_error **error);
 
 /**
- * Writes a value at a path. The write is visible here at once and travels to the other half when it is linked. `out` may be NULL.
+ * Writes a value at a path. The write is visible here at once and travels to the other half when it is linked; in a strong Pair it returns
+ * when it is committed at both. `out` may be NULL.
  *
  * Ownership: path and value are read during the call only; copies to `out`.
- * Thread: any, also inside an observer.
- * Blocking: for as long as the disk takes, with SPOOK_DURABILITY_SYNC.
+ * Thread: any, also inside an observer; there, of a strong Pair, it holds up the observers that come after.
+ * Blocking: for as long as the disk takes, with SPOOK_DURABILITY_SYNC; in a strong Pair up to its write timeout.
  * Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_UTF8, SPOOK_E_POINTER, SPOOK_E_TYPE, SPOOK_E_INVALID, SPOOK_E_NAN, SPOOK_E_TOO_LARGE,
- * SPOOK_E_BACKPRESSURE, SPOOK_E_IO, SPOOK_E_FORKED, SPOOK_E_PANIC. Nothing is written then.
+ * SPOOK_E_BACKPRESSURE, SPOOK_E_FAILED, SPOOK_E_IO, SPOOK_E_REENTRANT, SPOOK_E_FORKED, SPOOK_E_PANIC. Nothing is written then. In a strong
+ * Pair also SPOOK_E_DECOHERED and SPOOK_E_VOIDED, as spook_write.
  */
 int32_t spook_write_state(struct spook_pair *pair,
                           const char *path,
@@ -1516,7 +1613,8 @@ int32_t spook_write_many(struct spook_pair *pair,
  * Ownership: the candidate is read during the call only; copies to `out`.
  * Thread: any, also inside an observer.
  * Blocking: no.
- * Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_INVALID, SPOOK_E_FORKED, SPOOK_E_PANIC.
+ * Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_INVALID for a candidate of the peer, SPOOK_E_NOT_FOUND, SPOOK_E_REENTRANT, SPOOK_E_FORKED,
+ * SPOOK_E_PANIC.
  */
 int32_t spook_is_settled(struct spook_pair *pair,
                          const struct spook_candidate *candidate,
@@ -1590,6 +1688,93 @@ int32_t spook_event_cbor(const struct spook_event *event, struct spook_buf *out,
  * Errors: none.
  */
 void spook_event_free(struct spook_event *event);
+
+/**
+ * Does operations as one candidate, on conditions: as spook_write_many, with guards, and with a say in whether it waits. Guards are for
+ * Pairs whose schema says "guards": true, or strong consistency. Both halves judge them alike, in the candidate's place among all others,
+ * so the outcome is open until the halves have met: spook_status tells it. NULL options are the defaults; `out` may be NULL.
+ *
+ * Ownership: operations, guards and options are read during the call only; copies to `out`.
+ * Thread: any, also inside an observer.
+ * Blocking: as spook_write_state, and as the options say.
+ * Errors: those of spook_write_many; SPOOK_E_GUARD for guards in a Pair without, and for a guard that makes no sense. When it waits:
+ * SPOOK_E_DECOHERED if the outcome is not known in time (the write stays and will settle), SPOOK_E_VOIDED if it was decided against; then
+ * spook_error_candidate gives its name.
+ */
+int32_t spook_write(struct spook_pair *pair,
+                    const struct spook_operation *operations,
+                    size_t count,
+                    const struct spook_guard *guards,
+                    size_t guard_count,
+                    const struct spook_write_options *options,
+                    struct spook_candidate *out,
+                    struct spook_error **error);
+
+/**
+ * Names what stands at and below a path now, for a guard that nothing be written there in between.
+ *
+ * Ownership: the path is read during the call only; copies to `out`.
+ * Thread: any, also inside an observer.
+ * Blocking: no.
+ * Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_UTF8, SPOOK_E_POINTER, SPOOK_E_GUARD in a Pair without guards, SPOOK_E_REENTRANT,
+ * SPOOK_E_FORKED, SPOOK_E_PANIC.
+ */
+int32_t spook_read_fingerprint(struct spook_pair *pair,
+                               const char *path,
+                               size_t path_len,
+                               struct spook_fingerprint *out,
+                               struct spook_error **error);
+
+/**
+ * What became of a write, of this endpoint or the peer. The candidate may be kept, stored and asked for after a restart. `why` may be NULL;
+ * else it gets the reason of a write that is voided or not accepted so far, as text for people, and becomes empty where there is none. Set
+ * `out->struct_size` before the call: spook_write_status_init() does.
+ *
+ * Ownership: the candidate is read during the call only; copies to `out`; the caller owns `why` and frees it with spook_buf_free.
+ * Thread: any, also inside an observer.
+ * Blocking: no.
+ * Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_INVALID, SPOOK_E_NOT_FOUND for a candidate that is not known here, SPOOK_E_REENTRANT,
+ * SPOOK_E_FORKED, SPOOK_E_PANIC.
+ */
+int32_t spook_status(struct spook_pair *pair,
+                     const struct spook_candidate *candidate,
+                     struct spook_write_status *out,
+                     struct spook_buf *why,
+                     struct spook_error **error);
+
+/**
+ * Waits until a write is committed or voided, and tells as spook_status what became of it by then. At the timeout it is tentative, which is
+ * no error. A negative timeout is none.
+ *
+ * Ownership: as spook_status.
+ * Thread: any, also inside an observer, which then holds up those after it.
+ * Blocking: up to the timeout.
+ * Errors: those of spook_status; SPOOK_E_CLOSED also when the engine closes during the wait.
+ */
+int32_t spook_wait_committed(struct spook_pair *pair,
+                             const struct spook_candidate *candidate,
+                             int64_t timeout_ms,
+                             struct spook_write_status *out,
+                             struct spook_buf *why,
+                             struct spook_error **error);
+
+/**
+ * Takes a write back, in a Pair with guards: what it set goes to what was there before, on condition that nothing was written there since;
+ * what it added to counters is taken off. That is a write of its own, which both halves judge as any other. NULL options are the defaults;
+ * `out` may be NULL.
+ *
+ * Ownership: candidate and options are read during the call only; copies to `out`.
+ * Thread: any, also inside an observer.
+ * Blocking: as spook_write.
+ * Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_GUARD in a Pair without guards, SPOOK_E_NOT_FOUND for a write that is not remembered any
+ * more (the last 1024 since the engine was opened are), SPOOK_E_INVALID for one that changed nothing or that a transition decided on,
+ * SPOOK_E_VOIDED for one that counts for nothing anyway; otherwise those of spook_write.
+ */
+int32_t spook_revert(struct spook_pair *pair,
+                     const struct spook_candidate *candidate,
+                     const struct spook_write_options *options,
+                     struct spook_candidate *out,
+                     struct spook_error **error);
 
 /**
  * Calls `call` for each change of a leaf at or below `prefix`, until the subscription, its Pair or its engine is closed. The contract of
@@ -1739,6 +1924,13 @@ static inline spook_observe_options spook_observe_options_init(void) {
   return options;
 }
 
+static inline spook_write_options spook_write_options_init(void) {
+  spook_write_options options;
+  memset(&options, 0, sizeof options);
+  options.struct_size = (uint32_t)sizeof options;
+  return options;
+}
+
 static inline spook_rule_options spook_rule_options_init(void) {
   spook_rule_options options;
   memset(&options, 0, sizeof options);
@@ -1758,6 +1950,13 @@ static inline spook_traffic spook_traffic_init(void) {
   memset(&traffic, 0, sizeof traffic);
   traffic.struct_size = (uint32_t)sizeof traffic;
   return traffic;
+}
+
+static inline spook_write_status spook_write_status_init(void) {
+  spook_write_status status;
+  memset(&status, 0, sizeof status);
+  status.struct_size = (uint32_t)sizeof status;
+  return status;
 }
 
 static inline spook_clock spook_clock_init(void) {
@@ -1844,6 +2043,53 @@ static inline spook_value spook_cbor(const void *data, size_t len) {
   spook_value value = spook_bytes_value(data, len);
   value.kind = SPOOK_CBOR;
   return value;
+}
+
+/** An operation; it borrows path and value. SPOOK_DELETE takes spook_null(), which is not looked at. */
+static inline spook_operation spook_operation_of(uint32_t action, const char *path, size_t path_len, spook_value value) {
+  spook_operation operation;
+  memset(&operation, 0, sizeof operation);
+  operation.action = action;
+  operation.path.data = path;
+  operation.path.len = path_len;
+  operation.value = value;
+  return operation;
+}
+
+static inline spook_guard spook_guard_of_kind(uint32_t expect, const char *path, size_t path_len) {
+  spook_guard guard;
+  memset(&guard, 0, sizeof guard);
+  guard.expect = expect;
+  guard.path.data = path;
+  guard.path.len = path_len;
+  return guard;
+}
+
+/** The path has this value. Guards borrow path and value. */
+static inline spook_guard spook_guard_equals(const char *path, size_t path_len, spook_value value) {
+  spook_guard guard = spook_guard_of_kind(SPOOK_EXPECT_EQUALS, path, path_len);
+  guard.value = value;
+  return guard;
+}
+
+/** Nothing is at the path. */
+static inline spook_guard spook_guard_absent(const char *path, size_t path_len) {
+  return spook_guard_of_kind(SPOOK_EXPECT_ABSENT, path, path_len);
+}
+
+/** The path has a number or text in a range, both bounds included; one of them may be of kind SPOOK_NONE, which is any. */
+static inline spook_guard spook_guard_range(const char *path, size_t path_len, spook_value min, spook_value max) {
+  spook_guard guard = spook_guard_of_kind(SPOOK_EXPECT_RANGE, path, path_len);
+  guard.value = min;
+  guard.max = max;
+  return guard;
+}
+
+/** Nothing was written at or below the path since that fingerprint was read. */
+static inline spook_guard spook_guard_unchanged(const char *path, size_t path_len, spook_fingerprint since) {
+  spook_guard guard = spook_guard_of_kind(SPOOK_EXPECT_UNCHANGED, path, path_len);
+  guard.since = since;
+  return guard;
 }
 
 #endif  /* SPOOK_H */

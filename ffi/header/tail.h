@@ -40,6 +40,13 @@ static inline spook_observe_options spook_observe_options_init(void) {
   return options;
 }
 
+static inline spook_write_options spook_write_options_init(void) {
+  spook_write_options options;
+  memset(&options, 0, sizeof options);
+  options.struct_size = (uint32_t)sizeof options;
+  return options;
+}
+
 static inline spook_rule_options spook_rule_options_init(void) {
   spook_rule_options options;
   memset(&options, 0, sizeof options);
@@ -59,6 +66,13 @@ static inline spook_traffic spook_traffic_init(void) {
   memset(&traffic, 0, sizeof traffic);
   traffic.struct_size = (uint32_t)sizeof traffic;
   return traffic;
+}
+
+static inline spook_write_status spook_write_status_init(void) {
+  spook_write_status status;
+  memset(&status, 0, sizeof status);
+  status.struct_size = (uint32_t)sizeof status;
+  return status;
 }
 
 static inline spook_clock spook_clock_init(void) {
@@ -145,4 +159,51 @@ static inline spook_value spook_cbor(const void *data, size_t len) {
   spook_value value = spook_bytes_value(data, len);
   value.kind = SPOOK_CBOR;
   return value;
+}
+
+/** An operation; it borrows path and value. SPOOK_DELETE takes spook_null(), which is not looked at. */
+static inline spook_operation spook_operation_of(uint32_t action, const char *path, size_t path_len, spook_value value) {
+  spook_operation operation;
+  memset(&operation, 0, sizeof operation);
+  operation.action = action;
+  operation.path.data = path;
+  operation.path.len = path_len;
+  operation.value = value;
+  return operation;
+}
+
+static inline spook_guard spook_guard_of_kind(uint32_t expect, const char *path, size_t path_len) {
+  spook_guard guard;
+  memset(&guard, 0, sizeof guard);
+  guard.expect = expect;
+  guard.path.data = path;
+  guard.path.len = path_len;
+  return guard;
+}
+
+/** The path has this value. Guards borrow path and value. */
+static inline spook_guard spook_guard_equals(const char *path, size_t path_len, spook_value value) {
+  spook_guard guard = spook_guard_of_kind(SPOOK_EXPECT_EQUALS, path, path_len);
+  guard.value = value;
+  return guard;
+}
+
+/** Nothing is at the path. */
+static inline spook_guard spook_guard_absent(const char *path, size_t path_len) {
+  return spook_guard_of_kind(SPOOK_EXPECT_ABSENT, path, path_len);
+}
+
+/** The path has a number or text in a range, both bounds included; one of them may be of kind SPOOK_NONE, which is any. */
+static inline spook_guard spook_guard_range(const char *path, size_t path_len, spook_value min, spook_value max) {
+  spook_guard guard = spook_guard_of_kind(SPOOK_EXPECT_RANGE, path, path_len);
+  guard.value = min;
+  guard.max = max;
+  return guard;
+}
+
+/** Nothing was written at or below the path since that fingerprint was read. */
+static inline spook_guard spook_guard_unchanged(const char *path, size_t path_len, spook_fingerprint since) {
+  spook_guard guard = spook_guard_of_kind(SPOOK_EXPECT_UNCHANGED, path, path_len);
+  guard.since = since;
+  return guard;
 }

@@ -12,7 +12,8 @@
  *   engines        spook_open, spook_open_with, spook_close, spook_endpoint_id, spook_addresses, spook_pairs, spook_engine_traffic
  *   Pairs          spook_create_pair, spook_open_pair, spook_pair_*, spook_collapse*, spook_conflicts_*
  *   reading        spook_read_state*, spook_read_committed*, spook_read_tentative*
- *   writing        spook_write_state*, spook_delete_state, spook_write_many, spook_is_settled
+ *   writing        spook_write_state*, spook_delete_state, spook_write_many, spook_write, spook_revert
+ *   outcomes       spook_status, spook_wait_committed, spook_is_settled, spook_read_fingerprint
  *   presence       spook_set_presence, spook_presence_*
  *   observing      spook_observe, spook_observe_poll, spook_unobserve, spook_subscription_*, spook_event_*
  *   rules          spook_register_rule
@@ -36,6 +37,8 @@
  * ERRORS
  * Functions that can fail return 0 (SPOOK_OK) or a negative code; codes are permanent. The last argument `error` may be NULL; else a
  * failed call puts an error object there, which tells more, and a call that succeeds leaves it alone. Nothing depends on the thread.
+ * A write may be done and yet be no success: the error is SPOOK_E_DECOHERED while its outcome is open and SPOOK_E_VOIDED when it was decided
+ * against, and spook_error_candidate gives the name of the write.
  *
  * VALUES
  * A spook_value holds a scalar: null, bool, int64, uint64, float64, text, bytes. Trees are read and written as JSON or as CBOR, as the

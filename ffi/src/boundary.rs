@@ -133,6 +133,7 @@ fn describe(failure: Failure) -> *mut spook_error {
     let what = code.what().trim_end_matches('.');
     let object = ErrorObject {
         code,
+        candidate: failure.candidate,
         text: text(format!("{}: {what}{colon}{}. {}", code.name(), failure.detail, code.advice())),
         detail: text(failure.detail.into_owned()),
     };

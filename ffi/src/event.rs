@@ -196,7 +196,9 @@ impl spook_event {
                 self.candidate = (*dot).into();
                 self.cause = cause.map_or(spook_dot::NONE, Into::into);
                 self.committed = (*committed).into();
-                (self.verdict, self.why) = verdict_and_why(verdict);
+                let (verdict, why) = verdict_and_why(verdict);
+                self.verdict = verdict;
+                self.why = spook_text::of(why);
             }
             Happening::RuleFailed { path, rule, why } => {
                 self.kind = SPOOK_EVENT_RULE_FAILED;
@@ -244,12 +246,12 @@ impl spook_event {
     }
 }
 
-/// What is said of a candidate, and why, in text of the verdict.
-pub(crate) fn verdict_and_why(verdict: &Verdict) -> (u32, spook_text) {
+/// What is said of a candidate, and why.
+pub(crate) fn verdict_and_why(verdict: &Verdict) -> (u32, &str) {
     match verdict {
-        Verdict::Accepted => (SPOOK_VERDICT_ACCEPTED, spook_text::EMPTY),
-        Verdict::Rejected(why) => (SPOOK_VERDICT_REJECTED, spook_text::of(why)),
-        Verdict::Undecided(why) => (SPOOK_VERDICT_UNDECIDED, spook_text::of(why)),
+        Verdict::Accepted => (SPOOK_VERDICT_ACCEPTED, ""),
+        Verdict::Rejected(why) => (SPOOK_VERDICT_REJECTED, why),
+        Verdict::Undecided(why) => (SPOOK_VERDICT_UNDECIDED, why),
     }
 }
 

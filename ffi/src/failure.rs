@@ -1,6 +1,6 @@
 //! Why a call is refused.
 
-use spook::Code;
+use spook::{Candidate, Code};
 use std::borrow::Cow;
 
 /// A code and the details of this occurrence.
@@ -8,11 +8,13 @@ use std::borrow::Cow;
 pub(crate) struct Failure {
     pub(crate) code: Code,
     pub(crate) detail: Cow<'static, str>,
+    /// The write that was done though the call failed.
+    pub(crate) candidate: Option<Candidate>,
 }
 
 impl Failure {
     pub(crate) fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Failure {
-        Failure { code, detail: detail.into() }
+        Failure { code, detail: detail.into(), candidate: None }
     }
 
     /// The argument of that name is NULL.
@@ -31,6 +33,6 @@ impl Failure {
 
 impl From<spook::Error> for Failure {
     fn from(error: spook::Error) -> Failure {
-        Failure::new(error.code(), error.detail().to_owned())
+        Failure { candidate: error.candidate(), ..Failure::new(error.code(), error.detail().to_owned()) }
     }
 }

@@ -51,6 +51,8 @@ pub mod presence;
 
 pub mod event;
 
+pub mod guarded;
+
 pub mod observe;
 
 pub mod rule;

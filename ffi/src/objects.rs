@@ -123,6 +123,7 @@ pub(crate) struct SubscriptionObject {
 /// Behind a `spook_error`.
 pub(crate) struct ErrorObject {
     pub(crate) code: spook::Code,
+    pub(crate) candidate: Option<spook::Candidate>,
     pub(crate) detail: std::ffi::CString,
     pub(crate) text: std::ffi::CString,
 }

@@ -29,12 +29,16 @@ pub struct spook_pair_options {
     /// What both sides agree on, as a JSON object (docs/schema.md): rules by path, consistency, guards, registers. Empty is {}: any value
     /// anywhere, and of concurrent writes the last one wins. It stays for the whole life of the Pair.
     pub schema: spook_text,
+    /// For how many milliseconds a write of a strong Pair waits for its outcome at this half; 0 is 10000, a negative number has no limit.
+    /// It is not stored: a Pair that is opened by its name or a ticket has the default.
+    pub write_timeout_ms: i64,
 }
 
 // SAFETY: repr(C), a u32 first, and zero is a value of integers and raw pointers.
 unsafe impl Versioned for spook_pair_options {
     const NAME: &'static str = "spook_pair_options";
-    const ENDS: &'static [usize] = &[offset_of!(spook_pair_options, schema), size_of::<spook_pair_options>()];
+    const ENDS: &'static [usize] =
+        &[offset_of!(spook_pair_options, schema), offset_of!(spook_pair_options, write_timeout_ms), size_of::<spook_pair_options>()];
 }
 
 /// Creates a Pair in the ledger. `name` is unique there; `initial` may be NULL for an empty object. NULL options are the defaults.
@@ -87,6 +91,7 @@ unsafe fn pair_options(given: *const spook_pair_options) -> Result<PairOptions, 
     };
     let mut options = PairOptions::with_schema(schema);
     options.durability = durability;
+    options.write_timeout = (given.write_timeout_ms != 0).then(|| timeout_or_forever(given.write_timeout_ms));
     Ok(options)
 }
 

@@ -74,13 +74,15 @@ pub struct spook_operation {
     pub value: spook_value,
 }
 
-/// Writes a value at a path. The write is visible here at once and travels to the other half when it is linked. `out` may be NULL.
+/// Writes a value at a path. The write is visible here at once and travels to the other half when it is linked; in a strong Pair it returns
+/// when it is committed at both. `out` may be NULL.
 ///
 /// Ownership: path and value are read during the call only; copies to `out`.
-/// Thread: any, also inside an observer.
-/// Blocking: for as long as the disk takes, with SPOOK_DURABILITY_SYNC.
+/// Thread: any, also inside an observer; there, of a strong Pair, it holds up the observers that come after.
+/// Blocking: for as long as the disk takes, with SPOOK_DURABILITY_SYNC; in a strong Pair up to its write timeout.
 /// Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_UTF8, SPOOK_E_POINTER, SPOOK_E_TYPE, SPOOK_E_INVALID, SPOOK_E_NAN, SPOOK_E_TOO_LARGE,
-/// SPOOK_E_BACKPRESSURE, SPOOK_E_IO, SPOOK_E_FORKED, SPOOK_E_PANIC. Nothing is written then.
+/// SPOOK_E_BACKPRESSURE, SPOOK_E_FAILED, SPOOK_E_IO, SPOOK_E_REENTRANT, SPOOK_E_FORKED, SPOOK_E_PANIC. Nothing is written then. In a strong
+/// Pair also SPOOK_E_DECOHERED and SPOOK_E_VOIDED, as spook_write.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spook_write_state(
     pair: *mut spook_pair,
@@ -158,7 +160,7 @@ unsafe fn write(
 
 /// # Safety
 /// `out` is NULL or valid for a write.
-unsafe fn tell(out: *mut spook_candidate, candidate: Candidate) {
+pub(crate) unsafe fn tell(out: *mut spook_candidate, candidate: Candidate) {
     if !out.is_null() {
         // SAFETY: as promised.
         unsafe { out.write(candidate.into()) }
@@ -209,13 +211,18 @@ pub unsafe extern "C" fn spook_write_many(
     unsafe {
         entry(error, |scope| {
             let object = scope.pair(pair)?;
-            let given = args::array(operations, count, "operations")?;
-            let operations = given.iter().map(|given| operation(given)).collect::<Result<Vec<_>, _>>()?;
-            let candidate = object.pair.write_all(&operations)?;
+            let candidate = object.pair.write_all(&operations_of(operations, count)?)?;
             tell(out, candidate);
             Ok(())
         })
     }
+}
+
+/// # Safety
+/// The pointers are as the header asks.
+pub(crate) unsafe fn operations_of<'a>(given: *const spook_operation, count: usize) -> Result<Vec<Operation<'a>>, Failure> {
+    // SAFETY: as promised.
+    unsafe { args::array(given, count, "operations")?.iter().map(|given| operation(given)).collect() }
 }
 
 /// # Safety
@@ -244,7 +251,8 @@ unsafe fn operation(given: &spook_operation) -> Result<Operation<'_>, Failure> {
 /// Ownership: the candidate is read during the call only; copies to `out`.
 /// Thread: any, also inside an observer.
 /// Blocking: no.
-/// Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_INVALID, SPOOK_E_FORKED, SPOOK_E_PANIC.
+/// Errors: SPOOK_E_NULL, SPOOK_E_CLOSED, SPOOK_E_INVALID for a candidate of the peer, SPOOK_E_NOT_FOUND, SPOOK_E_REENTRANT, SPOOK_E_FORKED,
+/// SPOOK_E_PANIC.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn spook_is_settled(
     pair: *mut spook_pair,

@@ -26,7 +26,13 @@ static void layouts_are_those_of_abi_1(void) {
   EQUAL(24, sizeof(spook_state_id));
   EQUAL(20, sizeof(spook_lifecycle));
   EQUAL(56, sizeof(spook_engine_options));
-  EQUAL(24, sizeof(spook_pair_options));
+  EQUAL(32, sizeof(spook_pair_options));
+  EQUAL(24, offsetof(spook_pair_options, write_timeout_ms));
+  EQUAL(16, sizeof(spook_write_options));
+  EQUAL(16, sizeof(spook_write_status));
+  EQUAL(16, sizeof(spook_fingerprint));
+  EQUAL(88, sizeof(spook_guard));
+  EQUAL(24, offsetof(spook_guard, value));
   EQUAL(8, offsetof(spook_pair_options, schema));
   EQUAL(16, sizeof(spook_ticket_options));
   EQUAL(16, sizeof(spook_collapse_options));

@@ -20,6 +20,8 @@ typedef struct {
   spook_traffic traffic;
   spook_event event;
   spook_clock clock;
+  spook_write_status status;
+  spook_fingerprint fingerprint;
   bool flag;
   int32_t number;
 } outs;
@@ -32,6 +34,7 @@ static void fresh(void) {
   canary.traffic.struct_size = (uint32_t)sizeof canary.traffic;
   canary.event.struct_size = (uint32_t)sizeof canary.event;
   canary.clock.struct_size = (uint32_t)sizeof canary.clock;
+  canary.status.struct_size = (uint32_t)sizeof canary.status;
   memcpy(&out, &canary, sizeof out);
 }
 
@@ -157,6 +160,28 @@ static void of_the_state(void) {
   NULLS(spook_is_settled, pair, &canary.candidate, NULL);
 }
 
+static void of_guarded_writes(void) {
+  spook_operation operation = spook_operation_of(SPOOK_SET, "/x", 2, spook_null());
+  spook_guard guard = spook_guard_absent(NULL, 1);
+  NULLS(spook_write, NULL, &operation, 1, NULL, 0, NULL, &out.candidate);
+  NULLS(spook_write, pair, NULL, 1, NULL, 0, NULL, &out.candidate);
+  NULLS(spook_write, pair, &operation, 1, NULL, 1, NULL, &out.candidate);
+  NULLS(spook_write, pair, &operation, 1, &guard, 1, NULL, &out.candidate);
+  guard = spook_guard_equals("/x", 2, spook_string(NULL, 1));
+  NULLS(spook_write, pair, &operation, 1, &guard, 1, NULL, &out.candidate);
+  NULLS(spook_read_fingerprint, NULL, "", 0, &out.fingerprint);
+  NULLS(spook_read_fingerprint, pair, NULL, 1, &out.fingerprint);
+  NULLS(spook_read_fingerprint, pair, "", 0, NULL);
+  NULLS(spook_status, NULL, &canary.candidate, &out.status, &out.buf);
+  NULLS(spook_status, pair, NULL, &out.status, &out.buf);
+  NULLS(spook_status, pair, &canary.candidate, NULL, &out.buf);
+  NULLS(spook_wait_committed, NULL, &canary.candidate, 0, &out.status, &out.buf);
+  NULLS(spook_wait_committed, pair, NULL, 0, &out.status, &out.buf);
+  NULLS(spook_wait_committed, pair, &canary.candidate, 0, NULL, &out.buf);
+  NULLS(spook_revert, NULL, &canary.candidate, NULL, &out.candidate);
+  NULLS(spook_revert, pair, NULL, NULL, &out.candidate);
+}
+
 static void ignore(void *user_data, const spook_event *event) {
   (void)user_data;
   (void)event;
@@ -212,6 +237,7 @@ static void of_what_is_freed(void) {
   CHECK(strcmp(spook_error_name(NULL), "NULL") == 0);
   CHECK(strcmp(spook_error_fault(NULL), "caller") == 0);
   CHECK(spook_error_what(NULL)[0] != 0 && spook_error_advice(NULL)[0] != 0);
+  EQUAL(SPOOK_E_NULL, spook_error_candidate(NULL, &out.candidate));
   CHECK(spook_error_detail(NULL)[0] == 0 && spook_error_text(NULL)[0] == 0);
 }
 
@@ -253,6 +279,7 @@ int main(void) {
       CASE(of_engines),
       CASE(of_pairs),
       CASE(of_the_state),
+      CASE(of_guarded_writes),
       CASE(of_observing),
       CASE(of_presence),
       CASE(of_rules),

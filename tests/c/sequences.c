@@ -147,7 +147,18 @@ static int32_t write_something(spook_error **error) {
     operations[i].path.data = any_path(&operations[i].path.len);
     operations[i].value = any_value();
   }
-  switch (draw(7)) {
+  spook_guard guards[2];
+  spook_candidate candidate;
+  spook_write_status status = spook_write_status_init();
+  for (int i = 0; i < 2; i++) {
+    guards[i] = spook_guard_range(operations[i].path.data, operations[i].path.len, any_value(), any_value());
+    guards[i].expect = draw(6);
+  }
+  memset(&candidate, (int)draw(3), sizeof candidate);
+  switch (draw(11)) {
+    case 6: return spook_write(pair, operations, draw(3), guards, draw(3), NULL, NULL, error);
+    case 7: return spook_status(pair, &candidate, &status, NULL, error);
+    case 8: return spook_revert(pair, &candidate, NULL, NULL, error);
     case 5: return spook_set_presence(pair, path, len, draw(2) ? &value : NULL, error);
     case 0: return spook_write_many(pair, operations, draw(3), NULL, error);
     case 1: return spook_delete_state(pair, path, len, NULL, error);
