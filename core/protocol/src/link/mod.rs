@@ -18,6 +18,7 @@ pub mod hold;
 pub mod host;
 pub mod incoming;
 pub mod outgoing;
+mod parts;
 pub mod presence;
 pub mod records;
 pub mod resume;

@@ -5,18 +5,17 @@
 
 use super::frame::{Frame, Kind, LAST_PART, MARK_FOLLOWS, MARK_IS_LAST, PLACED_BEHIND, PLACING, PROMPT, TO_THE_END, WANTS_PLACING};
 use super::host::{Host, Progress};
+use super::parts::{Encoded, Last, PIECE, Staged, may_go_in_pieces, put_cells, stand_alone};
 use super::presence::Unsent;
 use super::resume::{Lost, Start};
 use crate::canary::{self, Canary};
-use crate::estp::HalfPair;
-use crate::estp::delta::{Baseline, Cut, Encoder, Ends, Plan, WriteDictionary, encode};
-use crate::estp::schema::Consistency;
+use crate::estp::delta::{Baseline, Cut, Encoder, Ends, Plan, WriteDictionary};
 use crate::wire::put_varint;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
 /// A message is closed when it has grown to this many bytes.
-const MESSAGE_GOAL: usize = 16 << 10;
+const MESSAGE_GOAL: usize = PIECE;
 /// A delta of more bytes travels in parts.
 const WHOLE_DELTA: usize = 32 << 10;
 /// Bytes of one message: it fits into a Noise message, and into the welcome of a handshake beside addresses and cursor.
@@ -76,32 +75,6 @@ pub struct Outgoing {
     /// Only control frames are sent.
     closing: bool,
     scratch: Vec<u8>,
-}
-
-/// A delta that travels in parts.
-#[derive(Debug)]
-struct Staged {
-    slot: u64,
-    body: Vec<u8>,
-    at: usize,
-    /// The Pair has changed since.
-    again: bool,
-}
-
-/// What came of encoding one Pair.
-enum Encoded {
-    /// The peer lacks nothing, or it goes in parts.
-    Nothing,
-    /// The durable ceilings are too low.
-    NotYet,
-    /// Here in the scratch buffer.
-    Whole(Range<usize>),
-}
-
-/// The delta that was encoded last and is not yet put into the message: whether anything follows decides its form.
-struct Last {
-    slot: u64,
-    body: Range<usize>,
 }
 
 impl Outgoing {
@@ -518,27 +491,5 @@ impl Outgoing {
             self.marked = self.done;
             self.owes_mark = false;
         }
-    }
-}
-
-/// A delta that is read when its last part has come, whatever was sent in between: it builds on nothing.
-fn stand_alone(ends: Ends, half: &HalfPair, slot: u64, cut: Cut, plan: Option<&Plan>) -> Vec<u8> {
-    let mut encoder = Encoder { ends, base: Baseline::default(), dictionary: None };
-    let mut body = Vec::new();
-    put_cells(&mut encoder, half, slot, cut, plan, &mut body);
-    body
-}
-
-/// An ordered Pair is one log, whatever its consistency.
-fn may_go_in_pieces(half: &HalfPair) -> bool {
-    half.schema().consistency() == Consistency::Eventual && !half.schema().is_ordered()
-}
-
-/// All of a cut, so that nobody sees what depends on something that is not there yet; or the next piece of a plan. Returns how many versions went,
-/// and where the plan goes on.
-fn put_cells(encoder: &mut Encoder<'_>, half: &HalfPair, slot: u64, cut: Cut, plan: Option<&Plan>, out: &mut Vec<u8>) -> (usize, usize) {
-    match plan {
-        None => (encode(encoder, half, slot, cut, out), 0),
-        Some(plan) => plan.encode(encoder, half, slot, cut, MESSAGE_GOAL, out),
     }
 }
