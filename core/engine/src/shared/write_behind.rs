@@ -12,6 +12,9 @@ use std::sync::{Mutex, PoisonError, Weak};
 /// Numbers and stamps are reserved this far ahead with every commit, so that writing never waits for the ledger.
 const NUMBERS_AHEAD: u64 = 1 << 20;
 const STAMPS_AHEAD_MS: u64 = 3_000;
+/// Where the clock is ahead of the time of day, as it is after an unclean stop, this much more is enough: else a few stops in a row would take the
+/// clock so far ahead that peers hold what is written back. Each ms has room for 65,536 stamps.
+const STAMPS_MORE_MS: u64 = 100;
 
 /// Where the group commit takes its batches from.
 pub(crate) struct WriteBehind {
@@ -75,7 +78,8 @@ fn endpoint_record(shared: &Shared, durable: u64) -> EndpointRecord {
     let (number_ceiling, stamp_ceiling) = if shared.is_closing() {
         (last, clock)
     } else {
-        (last + NUMBERS_AHEAD, Stamp::new(clock.ms().max(shared.time.now_ms()) + STAMPS_AHEAD_MS, 0))
+        let ahead = (shared.time.now_ms() + STAMPS_AHEAD_MS).max(clock.ms() + STAMPS_MORE_MS);
+        (last + NUMBERS_AHEAD, Stamp::new(ahead, 0))
     };
     EndpointRecord { epoch: registry.epoch(), durable, number_ceiling, stamp_ceiling }
 }

@@ -478,7 +478,8 @@ impl Outgoing {
         if self.may_ask && self.is_through() && self.vouched.is_some() {
             self.may_ask = false;
             // A mark on this link is acknowledged anyway. Without one, nothing may come that places what the peer held when the link began.
-            if self.marked.max(self.done) == self.start && host.placed() < self.start {
+            // Numbers may have been taken since, for what came from the peer: they make no mark due.
+            if !is_due && self.marked == self.start && host.placed() < self.start {
                 flags |= WANTS_PLACING;
             }
         }
