@@ -5,7 +5,10 @@
 mod common;
 
 use common::{Couple, LONG, settle};
-use spook::{Code, Engine, Operation, RuleKind, RuleLimits, RuleStep, Status, Value, Wait, Write, WriteOptions};
+use spook::{
+    Code, CollapseOptions, Engine, Notice, ObserveOptions, Operation, RuleKind, RuleLimits, RuleStep, Status, Value, Wait, Write,
+    WriteOptions,
+};
 use std::time::Duration;
 
 const STRONG: &str = r#"{"consistency": "strong"}"#;
@@ -21,6 +24,39 @@ fn a_write_returns_when_it_is_committed() {
     let candidate = there.pair.write_state("/n", 2i64).unwrap();
     assert_eq!(here.pair.wait_committed(&candidate, LONG).unwrap(), Status::Committed);
     assert_eq!((here.read("/n"), there.read("/n")), ("2".to_owned(), "2".to_owned()));
+}
+
+#[test]
+fn observers_of_both_sides_are_told_the_same_sequence_and_only_what_can_be_read() {
+    let (_couple, here, there) = Couple::new(STRONG, r#"{"n": 0}"#);
+    settle([&here.pair, &there.pair]);
+    let seen = [&here.pair, &there.pair].map(|pair| pair.observe("/n", ObserveOptions::default()).unwrap());
+    let later = WriteOptions { wait: Wait::No };
+    for number in 1..=20i64 {
+        let pair = if number % 2 == 0 { &here.pair } else { &there.pair };
+        pair.write(&Write { operations: &[Operation::set("/n", number)], guards: &[] }, later).unwrap();
+    }
+    settle([&here.pair, &there.pair]);
+    let told = seen.map(|seen| {
+        let changes = std::iter::from_fn(|| seen.try_next());
+        changes
+            .map(|notice| if let Notice::Change(change) = notice { (change.value, change.origin) } else { panic!("{notice:?}") })
+            .collect::<Vec<_>>()
+    });
+    // Writes of one millisecond are ties, which are settled and committed together.
+    assert!(told[0] == told[1] && (1..=20).contains(&told[0].len()), "{told:?}");
+    assert_eq!(
+        here.pair.collapse(CollapseOptions::default()).unwrap().state,
+        there.pair.collapse(CollapseOptions::default()).unwrap().state
+    );
+    let seen = here.pair.observe("/n", ObserveOptions::default()).unwrap();
+    there.close();
+    here.pair.write(&Write { operations: &[Operation::set("/n", 0i64)], guards: &[] }, later).unwrap();
+    assert_eq!((seen.try_next(), here.read("/n")), (None, told_text(&told[0])));
+}
+
+fn told_text(told: &[(Option<Value>, spook::EndpointId)]) -> String {
+    told.last().and_then(|(value, _)| value.as_ref()).unwrap().to_string()
 }
 
 #[test]

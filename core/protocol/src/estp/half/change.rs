@@ -1,10 +1,10 @@
 //! What observers are told.
 
-use crate::estp::dot::Dot;
+use crate::estp::dot::{AuthorIndex, Dot};
 use crate::estp::lifecycle::{self, Lifecycle};
 use crate::estp::ordered::Verdict;
 use crate::estp::rule::RuleFailure;
-use crate::estp::state::CellIndex;
+use crate::estp::state::{CellIndex, StateBlock, Version};
 use crate::id::EndpointId;
 use crate::value::Value;
 use std::sync::Arc;
@@ -133,15 +133,21 @@ impl super::HalfPair {
         std::mem::take(&mut self.observed.verdicts)
     }
 
-    /// Counts changes at these paths, and keeps them if somebody observes.
-    pub(super) fn note_paths(&mut self, paths: &[Arc<str>], number: u64) {
+    /// Counts changes at these paths, and keeps them as `view` shows them if somebody observes. What is gone altogether was `author`'s doing.
+    pub(super) fn note_versions(
+        &mut self,
+        paths: &[Arc<str>],
+        number: u64,
+        author: AuthorIndex,
+        view: impl for<'s> Fn(&'s StateBlock, CellIndex) -> Option<&'s Version>,
+    ) {
         for path in paths {
             self.observed.seq += 1;
             if !self.observed.watching {
                 continue;
             }
-            let version = self.find(path).ok().flatten().and_then(|cell| self.state().version(cell));
-            let author = version.map_or(self.me, |version| version.author);
+            let version = self.find(path).ok().flatten().and_then(|cell| view(self.state(), cell));
+            let author = version.map_or(author, |version| version.author);
             let (value, origin) = (version.and_then(|version| version.value.clone()), self.vector().author(author).endpoint);
             self.observed.changes.push(Change { seq: self.observed.seq, path: Arc::clone(path), value, origin, number });
         }

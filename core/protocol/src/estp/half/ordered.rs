@@ -10,7 +10,7 @@ use crate::estp::lifecycle::{Event, PendingFact};
 use crate::estp::ordered::{
     Admission, CommitPoint, Committed, Draft, Entry, Item, Key, Order, Ordered, RevertError, Scene, Status, Verdict, Wrote, fingerprint,
 };
-use crate::estp::schema::{Anchor, Schema};
+use crate::estp::schema::{Anchor, Consistency, Schema};
 use crate::estp::stamp::Stamp;
 use crate::estp::state::StateBlock;
 use crate::wire::Malformed;
@@ -162,18 +162,45 @@ impl HalfPair {
     }
 
     /// Commits the beginning of the log, as far as the last [`HalfPair::settle`] found that both sides hold it. `number` is asked for an arrival
-    /// number if anything is committed.
-    pub fn commit_log(&mut self, number: impl FnOnce() -> u64) {
+    /// number for each step: a strong Pair goes from one candidate to the next, so that all halves pass through the same states.
+    pub fn commit_log(&mut self, mut number: impl FnMut() -> u64) {
         let Some(point) = self.committable.take() else { return };
+        if !self.shows_committed() {
+            self.commit_step(point, &mut number);
+            return;
+        }
+        for step in self.steps_to(point) {
+            self.commit_step(step, &mut number);
+        }
+    }
+
+    /// Whether what is shown is what is committed, and nothing before.
+    fn shows_committed(&self) -> bool {
+        self.schema().consistency() == Consistency::Strong
+    }
+
+    /// The points from one candidate to the next.
+    fn steps_to(&self, point: CommitPoint) -> Vec<CommitPoint> {
+        let Some(log) = &self.log else { return Vec::new() };
+        let step = |entry: &Entry| match point {
+            CommitPoint::Place(last) => (entry.place <= last).then_some(CommitPoint::Place(entry.place)),
+            CommitPoint::Position(last) => entry.position.filter(|position| *position <= last).map(CommitPoint::Position),
+        };
+        log.pending().map_while(step).collect()
+    }
+
+    fn commit_step(&mut self, point: CommitPoint, number: &mut impl FnMut() -> u64) {
         let Some(committed) = self.with_log(|log, scene| log.commit_up_to(scene, point, number)) else { return };
-        let Committed { finals, changed, .. } = committed;
+        let Committed { finals, changed, cells, .. } = committed;
         self.note_flips();
         let at = self.last_change();
         self.note_paths(&changed, at);
-        if finals.is_empty() {
-            return;
-        }
+        let Some(last) = finals.last() else { return };
         self.settled_count += 1;
+        if self.shows_committed() {
+            let author = last.key.0;
+            self.note_committed(&cells, at, author);
+        }
         if self.observed.watching {
             for last in finals {
                 let verdict = last.voided.map_or(Verdict::Accepted, Verdict::Rejected);
@@ -181,6 +208,19 @@ impl HalfPair {
                 self.observed.verdicts.push(notice);
             }
         }
+    }
+
+    /// Counts changes of what is shown at these paths, and keeps them if somebody observes. In a strong Pair nothing is shown before it is committed.
+    fn note_paths(&mut self, paths: &[Arc<str>], number: u64) {
+        if !self.shows_committed() {
+            let me = self.me;
+            self.note_versions(paths, number, me, |state, cell| state.version(cell));
+        }
+    }
+
+    /// The same of what is committed, by a candidate of `author`.
+    fn note_committed(&mut self, paths: &[Arc<str>], number: u64, author: AuthorIndex) {
+        self.note_versions(paths, number, author, |state, cell| state.base(cell));
     }
 
     /// Up to where the log can be committed; `None` if its first candidate cannot.
