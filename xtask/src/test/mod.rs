@@ -4,6 +4,7 @@
 //! skipped with the reason, never passed.
 
 mod c;
+mod examples;
 mod libtest;
 mod python;
 mod readme;
@@ -35,7 +36,7 @@ const LANGUAGES: [&str; 9] = ["rust", "c", "python", "node", "java", "swift", "d
 
 /// Every step, in order.
 fn all() -> impl Iterator<Item = &'static Step> {
-    [rust::STEPS, wasm::STEPS, c::STEPS, python::STEPS, readme::STEPS].into_iter().flatten()
+    [rust::STEPS, wasm::STEPS, c::STEPS, python::STEPS, readme::STEPS, examples::STEPS].into_iter().flatten()
 }
 
 /// Runs the command.
