@@ -142,6 +142,13 @@ fn check_survivor(side: &mut Side, other: &str) -> i64 {
     own % ROUND
 }
 
+fn quit(sides: [&mut Side; 2]) {
+    for side in sides {
+        side.process().tell("quit");
+        side.hear("closed");
+    }
+}
+
 /// Every write of the creator counted once: those that returned, and at most one for each kill that had not.
 fn check_counts(a: &mut Side, durability: &str) {
     if !matches!(durability, "counted" | "guarded") {
@@ -237,10 +244,7 @@ fn kill_again_and_again(what: &'static str, listen: [String; 2], durability: &st
         tally.numbers += check_survivor(&mut a, "b") + check_survivor(&mut b, "a");
     }
     check_counts(&mut a, durability);
-    for side in [&mut a, &mut b] {
-        side.process().tell("quit");
-        side.hear("closed");
-    }
+    quit([&mut a, &mut b]);
     let Tally { kills, both, at_start, numbers } = tally;
     println!(
         "{what}: {kills} kills ({both} of both at once, {at_start} while starting) in {:.1?}, slowest return {slowest:.1?}, {numbers} numbers survived",
