@@ -88,7 +88,8 @@ impl Pair {
             let mut state = self.core.lock();
             let half = state.half(&self.core, &**shared)?;
             let written = write(half, &mut || shared.issue(self.core.index))?;
-            if shared.is_in_memory() {
+            // What is as durable as it will ever be may be committed at once, unless it takes the peer.
+            if shared.is_in_memory() && (half.peer().is_none() || half.is_ordered()) {
                 self.core.settle_half(half, &**shared);
             }
             let mut wakes = self.core.publish(half);
