@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-use spook::{Code, Engine, EngineOptions, PairOptions, RuleKind, RuleLimits, TicketOptions, Value, json};
+use spook::{Code, CollapseOptions, Engine, EngineOptions, Operation, Pair, PairOptions, RuleKind, RuleLimits, TicketOptions, Value, json};
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(60);
@@ -52,4 +52,31 @@ fn a_rule_is_registered_once() {
     let register = || home.register_rule("best", RuleKind::function(|_, _| Ok(Value::Null)), RuleLimits::default());
     register().unwrap();
     assert_eq!(register().unwrap_err().code(), Code::Rule);
+}
+
+#[test]
+fn registers_have_digests_of_their_own_and_are_written_as_one() {
+    let schema = r#"{"registers": {"stock": {"rules": {"/apples": "counter"}}, "orders": {}}}"#;
+    let home = engine("", "mem:registers");
+    let phone = engine("", "");
+    let here = home.create_pair("p", json::from_str(r#"{"stock": {"apples": 5}, "orders": {}}"#).unwrap(), with_schema(schema)).unwrap();
+    let there = phone.open_pair(&here.ticket(TicketOptions::default()).unwrap(), LONG).unwrap();
+    let vector = |pair: &Pair| {
+        let collapse = pair.collapse(CollapseOptions::settled_within(LONG)).unwrap();
+        assert!(collapse.settled);
+        collapse.registers
+    };
+    let before = vector(&here);
+    assert_eq!(before.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["orders", "stock"]);
+    here.write_all(&[Operation::increment("/stock/apples", -1), Operation::set("/orders/1", "apple")]).unwrap();
+    vector(&here);
+    assert_eq!(vector(&here), vector(&there));
+    let both = vector(&here);
+    assert!(both[0].1 != before[0].1 && both[1].1 != before[1].1);
+    there.write_state("/orders/2", "pear").unwrap();
+    vector(&there);
+    assert_eq!(vector(&here), vector(&there));
+    let one = vector(&here);
+    assert!(one[0].1 != both[0].1 && one[1].1 == both[1].1, "only the orders have changed");
+    assert_eq!(here.write_state("/elsewhere", 1i64).unwrap_err().code(), Code::Type);
 }
