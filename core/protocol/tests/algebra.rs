@@ -1,6 +1,8 @@
 //! Two halves under every rule, against each other: however they write, exchange, commit, restart and look, they come to hold the same, and a
 //! half that folds when somebody looks holds what one holds that folds on arrival.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop")]
+
 use proptest::prelude::*;
 use spook_protocol::estp::delta::{Baseline, Cut, Encoder, Ends, decode, encode};
 use spook_protocol::estp::feed::Issue;

@@ -150,6 +150,7 @@ impl WriteError {
             WriteError::Overlap { .. } | WriteError::Empty => Code::Invalid,
             WriteError::Guards => Code::Guard,
             WriteError::Backpressure { .. } => Code::Backpressure,
+            WriteError::NotOpen { state: "failed" } => Code::Failed,
             WriteError::NotOpen { .. } => Code::Closed,
         }
     }

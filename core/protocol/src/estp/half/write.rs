@@ -299,6 +299,8 @@ mod tests {
         assert_eq!(refused(&mut half, &[Operation::set("/b", 1i64), Operation::set("/b/c", 1i64)]), Code::Invalid);
         assert_eq!(refused(&mut half, &[]), Code::Invalid);
         assert_eq!(show(&half), r#"{"a": 1}"#);
+        half.on(Event::Violation);
+        assert_eq!(refused(&mut half, &[Operation::set("/a", 1i64)]), Code::Failed);
         half.close();
         assert_eq!(refused(&mut half, &[Operation::set("/a", 1i64)]), Code::Closed);
     }
