@@ -98,19 +98,29 @@ impl Model {
         let writers: Vec<Id> = known.iter().copied().filter(|id| self.get(*id).cells.contains_key(path)).collect();
         let is_overwritten = |id: Id| writers.iter().any(|other| *other != id && self.overwrites(*other, id, path));
         let mut survivors: Vec<Id> = writers.iter().copied().filter(|id| !is_overwritten(*id)).collect();
+        if rule_of(self.kind, path) == Rule::Counter {
+            // A deletion takes the contributions that its author had seen, and does nothing to those whose authors had seen it.
+            let has_seen = |by: Id, id: Id| self.get(by).cells[path].is_some() && self.is_known_to(id, by);
+            let all = survivors.clone();
+            survivors.retain(|id| self.get(*id).cells[path].is_some() || !all.iter().any(|by| has_seen(*by, *id)));
+        }
         survivors.sort_by_key(|id| self.place(*id));
         survivors
+    }
+
+    /// Whether the author of `x` wrote `y` before, or had applied it.
+    fn is_known_to(&self, y: Id, x: Id) -> bool {
+        let (later, earlier) = (self.get(x), self.get(y));
+        later.context.contains(&y) || (later.author == earlier.author && later.number > earlier.number)
     }
 
     /// Whether the author of `x` wrote `y` before, or had applied it. But contributions to a counter add up, except that each of an author takes the
     /// place of its earlier one; and a deletion stays beside those that follow it.
     fn overwrites(&self, x: Id, y: Id, path: &str) -> bool {
         let (later, earlier) = (self.get(x), self.get(y));
-        let is_earlier = later.author == earlier.author && later.number > earlier.number;
-        if rule_of(self.kind, path) == Rule::Counter && later.cells[path].is_some() {
-            return is_earlier && earlier.cells[path].is_some();
-        }
-        is_earlier || later.context.contains(&y)
+        let are_contributions = later.cells[path].is_some() && earlier.cells[path].is_some();
+        let stands_beside = later.cells[path].is_some() && !(are_contributions && later.author == earlier.author);
+        self.is_known_to(y, x) && !(rule_of(self.kind, path) == Rule::Counter && stands_beside)
     }
 
     /// The place in the order of all candidates.
@@ -249,6 +259,9 @@ impl Model {
 
     /// What an author has added to a counter since it was last deleted.
     fn own_total(&self, known: &BTreeSet<Id>, me: Author, path: &str) -> i64 {
+        if self.fold(known, path).is_none() {
+            return 0;
+        }
         let own = self.survivors(known, path).into_iter().filter(|id| self.get(*id).author == me);
         own.filter_map(|id| self.get(id).cells[path].as_ref()?.as_i64()).last().unwrap_or(0)
     }

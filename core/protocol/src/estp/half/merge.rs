@@ -63,6 +63,10 @@ impl HalfPair {
 
     /// What this author has added to a counter, unless that is deleted: then it begins anew.
     fn own_total(&self, cell: CellIndex) -> i64 {
+        if self.state.live(cell).is_none() {
+            // Deleted for all that can be seen: counting begins anew, whether or not that is committed.
+            return 0;
+        }
         let total = |version: &Version| if version.author == self.me { version.value.as_ref().and_then(Value::as_i64) } else { None };
         let total = match self.state.layer(cell) {
             Some(_) if self.folded(cell, Which::Shown).0.is_none_or(|shown| shown.value.is_none()) => None,
