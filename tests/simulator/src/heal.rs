@@ -37,11 +37,13 @@ impl World {
     fn check_quiet(&mut self) {
         let Some(pair) = self.truth.pairs.iter().position(|pair| !pair.orphaned) else { return };
         for who in [0, 1] {
-            let before = self.applied[who];
+            let links = |world: &World| [0, 1].map(|who| world.machines[who].engine.as_ref().and_then(|engine| engine.link));
+            let (before, links_before) = (self.applied[who], links(self));
             self.play(&Event::Write(who, pair, vec![Act::Set("/quiet".to_owned(), Value::from("PLAIN quiet"))]));
             self.run_until(self.now + 1_000_000);
             self.come_to_rest();
-            assert!(self.applied[who] == before, "what {} wrote came back to it", NAMES[who]);
+            // A stream that was given up may still bring what it was given, and a new link what the old one had not acknowledged.
+            assert!(self.applied[who] == before || links(self) != links_before, "what {} wrote came back to it", NAMES[who]);
         }
     }
 

@@ -266,10 +266,13 @@ impl StateBlock {
         self.names.find(&self.tree, birth)
     }
 
-    /// Learns the name that another half gave a cell which both created. It is preferred from now on; the other stays known. Returns whether the
-    /// cell was not known by that name.
+    /// Learns the name that another half gave a cell which both created, or which it created again. It is preferred from now on; the other stays
+    /// known. Links forget what they called the cell: the other half may have pruned what that was. Returns whether the cell was not known by that
+    /// name.
     pub fn learn_birth(&mut self, cell: CellIndex, birth: Birth) -> bool {
-        self.names.learn(&mut self.tree, cell, birth)
+        let is_news = self.names.learn(&mut self.tree, cell, birth);
+        self.tree.node_mut(cell).generation += u32::from(is_news);
+        is_news
     }
 
     /// A cell that was deleted is created again, under a new name, so that nobody needs the old one who may have pruned the cell. The old name
