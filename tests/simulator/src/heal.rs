@@ -78,7 +78,9 @@ impl World {
                     return Some(format!("{name} has no Pair {at}"));
                 };
                 if core.half.peer().is_none() || core.half.lifecycle().pending != PendingFact::Clean {
-                    return Some(format!("Pair {at} of {name} does not settle: {:?}", core.half.lifecycle()));
+                    let horizon = engine.registry.find_pair(core.id).map(|pair| engine.registry.horizon(pair));
+                    let (facts, joined) = (core.half.lifecycle(), core.half.joined());
+                    return Some(format!("Pair {at} of {name} does not settle: {facts:?}, joined {joined}, {horizon:?}"));
                 }
                 if pair.halves[who].known.iter().any(|id| !pair.halves[1 - who].known.contains(id)) && !self.is_same(at) {
                     return Some(format!("Pair {at} of {name} has what the other lacks"));

@@ -223,7 +223,7 @@ impl Model {
                     cells.insert(member(path, element), Some(Value::from(true)));
                 }
                 Act::Remove(_, element) => {
-                    cells.extend(leaves.get_key_value(&member(path, element)).map(|(leaf, _)| (leaf.clone(), None)));
+                    cells.insert(member(path, element), None);
                 }
             }
         }

@@ -107,17 +107,12 @@ impl HalfPair {
         self.set_version(draft, cell, Some(Value::Int(counter::increment(own, by).unwrap_or(own))));
     }
 
-    /// Writes an element of a set, or deletes it where it can be seen.
+    /// Writes an element of a set, or deletes it. What is not there is deleted, too: a candidate has to write something, or the peer never hears of its
+    /// stamp, and what comes from there later could sort before it.
     pub(super) fn set_member(&mut self, draft: &mut Draft, cell: CellIndex, element: &Value, is_member: bool) {
         let Ok(key) = set::key(element) else { return };
-        if is_member {
-            let member = self.state.enter_child(cell, &key);
-            self.set_version(draft, member, Some(set::PRESENT));
-        } else if let Some(member) = self.state.child(cell, &key)
-            && self.state.live(member).is_some()
-        {
-            self.set_version(draft, member, None);
-        }
+        let member = self.state.enter_child(cell, &key);
+        self.set_version(draft, member, is_member.then_some(set::PRESENT));
     }
 
     /// Puts an array in the place of a set: its elements are written, the others that the writer can see go.
