@@ -209,6 +209,14 @@ impl Registry {
         self.pairs[pair.0 as usize].refused = refused;
     }
 
+    /// A link begins: the Pairs that the peer had refused count as shared again, for its acceptance may have been lost with the last link. Each is to
+    /// take a number and be told of it with [`HalfPair::joined_at`](crate::estp::HalfPair::joined_at), so that what was acknowledged meanwhile says
+    /// nothing of it. A peer that still does not have one refuses it again.
+    pub fn take_refused(&mut self, peer: PeerIndex) -> Vec<PairIndex> {
+        let shared: Vec<PairIndex> = self.shared_with(peer).collect();
+        shared.into_iter().filter(|pair| std::mem::take(&mut self.pairs[pair.0 as usize].refused)).collect()
+    }
+
     /// Where a Pair is shared.
     pub fn share_of(&self, pair: PairIndex) -> Option<Share> {
         self.pairs[pair.0 as usize].share

@@ -7,6 +7,7 @@ use crate::link::{Link, Proving, State};
 use crate::machine::Machine;
 use crate::truth::Snapshot;
 use crate::world::{HANDSHAKE, World};
+use spook_protocol::estp::Stamp;
 use spook_protocol::estp::lifecycle::Reason;
 use spook_protocol::etcp::handshake::{MAX_MESSAGE_1, MAX_MESSAGE_2};
 use spook_protocol::etcp::{
@@ -217,6 +218,10 @@ impl World {
         let Machine { engine: Some(engine), asks, .. } = &mut self.machines[who] else { return };
         let peer = engine.meet(keys);
         let told_of = engine.registry.begin_link(peer, &theirs);
+        for pair in engine.registry.take_refused(peer) {
+            let number = engine.registry.arrive(pair, Stamp::ZERO).number;
+            engine.core(pair).half.joined_at(number);
+        }
         engine.settle(&told_of);
         engine.contacts[peer.0 as usize].heard(heard_hello, wall_ms);
         engine.linked(peer, None);

@@ -9,6 +9,7 @@ use crate::observe::Happening;
 use crate::pair_core::{PairCore, PairState};
 use crate::shared::Shared;
 use spook_protocol::error::Code;
+use spook_protocol::estp::Stamp;
 use spook_protocol::estp::lifecycle::Reason;
 use spook_protocol::etcp::{Refusal, Ticket, TicketId};
 use spook_protocol::id::EndpointId;
@@ -23,7 +24,13 @@ pub(crate) fn enter_peer(shared: &Shared, newcomer: &Newcomer) -> PeerIndex {
     let known = registry.find_peer(endpoint);
     let peer = known.unwrap_or_else(|| registry.add_peer(endpoint, Held::default(), Lost::default(), Progress::default(), 0));
     let told_of = registry.begin_link(peer, &newcomer.theirs);
+    let refused = registry.take_refused(peer);
     drop(registry);
+    for core in refused.into_iter().filter_map(|pair| shared.pair(pair)) {
+        if let Ok(half) = core.lock().half(&core, shared) {
+            half.joined_at(shared.arrive(core.index, Stamp::ZERO).number);
+        }
+    }
     shared.settle(&told_of);
     let mut contacts = shared.contacts();
     if known.is_none() {

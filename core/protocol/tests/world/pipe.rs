@@ -374,6 +374,10 @@ fn begin(endpoint: &mut Endpoint, peer: PeerIndex, mine: &Resume, theirs: &Resum
     let registry = &mut endpoint.running.registry;
     let start = mine.start(registry.me(), registry.peer_id(peer), theirs).expect("no ledger is old here");
     let pairs = registry.begin_link(peer, theirs);
+    for pair in endpoint.running.registry.take_refused(peer) {
+        let number = endpoint.running.registry.arrive(pair, spook_protocol::estp::Stamp::ZERO).number;
+        endpoint.running.halves[pair.0 as usize].joined_at(number);
+    }
     endpoint.running.settle(&pairs);
     Directions::new(&start, mine, theirs)
 }
