@@ -161,6 +161,10 @@ impl HalfPair {
 
     /// The peer will use its name for the cell once it knows that this half has it: it has to be stored, even if nothing else changed.
     fn take_birth(&mut self, cell: CellIndex, birth: Birth, number: u64, stays: bool) {
+        if self.old_names.iter().any(|(_, old)| *old == birth) {
+            // The sender knows nothing yet of the deletion and the new name.
+            return;
+        }
         let old = self.state.birth(cell);
         if !self.state.learn_birth(cell, birth) {
             return;
