@@ -181,3 +181,16 @@ fn too_many_candidates_that_wait_are_refused() {
     settle([&here.pair, &there.pair]);
     assert_eq!(there.read("/n"), "9");
 }
+
+#[test]
+fn a_large_pair_with_guards_is_opened_as_a_whole_and_goes_on_from_there() {
+    let members: Vec<String> = (0..20_000).map(|number| format!(r#""key{number}": "value {number}""#)).collect();
+    let (_couple, here, there) = Couple::new(GUARDS, &format!("{{{}}}", members.join(", ")));
+    assert_eq!(there.pair.read_state("").unwrap(), here.pair.read_state("").unwrap());
+    there.pair.delete_state("/key7").unwrap();
+    here.pair.write_state("/key8", "other").unwrap();
+    settle([&here.pair, &there.pair]);
+    for side in [&here, &there] {
+        assert_eq!((side.read("/key7"), side.read("/key8")), ("NOT_FOUND".to_owned(), r#""other""#.to_owned()));
+    }
+}
