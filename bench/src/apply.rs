@@ -260,7 +260,13 @@ impl Sides {
         let issue = Issue { number: self.number, stamp: Stamp::from_bits(self.number) };
         self.sender.write(&[Operation::set(&path, self.number as i64)], || issue).expect("a Pair that is open can be written");
         let mut encoder = Encoder { ends: ends(), base: self.base_out.clone(), dictionary: None };
-        let cut = Cut { after: sent, receiver_lost: Lost::default(), sender_lost: Lost::default(), receiver_holds: self.cells as u64 };
+        let cut = Cut {
+            after: sent,
+            receiver_lost: Lost::default(),
+            sender_lost: Lost::default(),
+            receiver_holds: self.cells as u64,
+            among_copies: false,
+        };
         let mut bytes = Vec::new();
         let count = encode(&mut encoder, &self.sender, SLOT, cut, &mut bytes);
         self.base_out = encoder.base;

@@ -39,6 +39,11 @@ impl Contacts {
         self.dirty.insert(peer);
     }
 
+    /// Something changed that the ledger keeps of all peers.
+    pub(crate) fn touch_all(&mut self) {
+        self.dirty.extend(self.known.keys());
+    }
+
     /// A hello of the peer was accepted. One whose clock was far ahead keeps the peer away for a minute, not until that time has come, should it have
     /// forgotten what it said: such a hello can be sent again by somebody, who then fails to prove it.
     pub(crate) fn heard(&mut self, peer: PeerIndex, timestamp: u64, now_ms: u64) {
@@ -68,14 +73,16 @@ impl Contacts {
     }
 
     /// The records of the peers that the ledger has to hear of, as of a cut at `number`.
-    pub(crate) fn take_dirty(&mut self, registry: &Registry, number: u64) -> Vec<(EndpointId, PeerRecord)> {
+    pub(crate) fn take_dirty(&mut self, registry: &mut Registry, number: u64) -> Vec<(EndpointId, PeerRecord)> {
         let dirty = std::mem::take(&mut self.dirty);
         let record = |peer: PeerIndex| {
             let contact = self.known.get(&peer)?.clone();
             let Contact { keys, addresses, heard_hello, sent_hello } = contact;
-            let (held, progress, placed) = (registry.held_at(peer, number), registry.peer_progress(peer), registry.placed_at(peer, number));
+            let (held, progress, placed) =
+                (registry.record_held(peer, number), registry.peer_progress(peer), registry.placed_at(peer, number));
             let (lost, gaps) = (registry.lost(peer), registry.gaps(peer).to_vec());
-            let record = PeerRecord { keys, addresses, held, lost, gaps, progress, placed, heard_hello, sent_hello };
+            let memory = registry.memory(peer);
+            let record = PeerRecord { keys, addresses, held, lost, gaps, progress, placed, heard_hello, sent_hello, memory };
             Some((registry.peer_id(peer), record))
         };
         dirty.into_iter().filter_map(record).collect()

@@ -92,14 +92,13 @@ impl Engine {
         let operation = Operation::set("", initial);
         spook_protocol::estp::candidate::check(&operation)?;
         let schema = Arc::new(parse_schema(&options.schema)?);
-        let me = shared.me();
         let in_ledger = !shared.is_in_memory() && options.durability != Durability::Memory;
         let core = shared.add_pair(name, false, |name, row| {
             let id = PairId::generate(time::seed());
             let mut registry = shared.registry();
             let changed = registry.sequencer().last();
             let index = registry.add_pair(id, changed, in_ledger);
-            let half = Outfit { schema: Arc::clone(&schema), rules: shared.rules() }.new_half(me, None);
+            let half = Outfit { schema: Arc::clone(&schema), rules: shared.rules() }.new_half(registry.author(), None);
             let terms = Terms { row, id, name, durability: options.durability, schema, write_timeout: options.write_timeout };
             Ok(PairCore::awake(index, terms, half))
         })?;
@@ -258,18 +257,28 @@ fn ledger_options(options: &EngineOptions, place: &Place) -> LedgerOptions {
 }
 
 fn build(opened: Opened, options: EngineOptions, ledger: &Ledger, place: &Place) -> Result<Engine, Error> {
-    let Opened { identity, endpoint, unclean } = opened;
-    let me = Author { endpoint: identity.endpoint_id(), epoch: endpoint.epoch };
+    let Opened { identity, endpoint, moved, unclean } = opened;
     // After a clean close the ceiling is the last number that was given.
     let last = endpoint.number_ceiling;
     let mut sequencer = Sequencer::after(last, Clock::after(endpoint.stamp_ceiling));
     if *place == Place::Memory {
         sequencer.raise_ceilings(u64::MAX, Stamp::MAX);
     }
-    let registry = Registry::new(me.endpoint, me.epoch, sequencer, endpoint.durable);
+    let mut registry = Registry::new(identity.endpoint_id(), endpoint.epoch, sequencer, endpoint.durable);
+    if *place != Place::Memory {
+        registry.keep_records();
+    }
     let shared = Arc::new(Shared::new(identity, options, ledger.clone(), registry));
     let lost = if unclean { Lost { from: endpoint.durable, to: last } } else { Lost::default() };
     restore_peers(&shared, lost)?;
+    let me = {
+        let mut registry = shared.registry();
+        if moved {
+            // Another copy may go on from here. What was written before is the same in both.
+            registry.begin_epoch(time::random_u32());
+        }
+        registry.author()
+    };
     restore_pairs(&shared, me)?;
     for (id, ticket) in storage::read_tickets(ledger)? {
         shared.forming().restore(id, ticket);
@@ -279,6 +288,10 @@ fn build(opened: Opened, options: EngineOptions, ledger: &Ledger, place: &Place)
         shared.set_commit(GroupCommit::start(ledger.clone(), source, endpoint.durable, GroupCommit::<WriteBehind>::DELAY)?);
         // What this run may lose is recorded before it can give anything away.
         shared.flush_ledger()?;
+        if unclean && shared.registry().has_copied_peers() {
+            // Where several copies of a peer are about, what was lost may come back from one of them when the other has newer things already.
+            shared.begin_epoch()?;
+        }
     }
     Io::start(&shared)?;
     Ok(Engine { open: Arc::new(Open { shared }) })
@@ -286,11 +299,14 @@ fn build(opened: Opened, options: EngineOptions, ledger: &Ledger, place: &Place)
 
 fn restore_peers(shared: &Shared, lost: Lost) -> Result<(), Error> {
     for (id, record) in storage::read_peers(&shared.ledger)? {
-        let PeerRecord { keys, addresses, held, lost: before, gaps, progress, placed, heard_hello, sent_hello } = record;
-        let mut registry = shared.registry();
-        let peer = registry.add_peer(id, held, before.and(lost), progress, placed);
-        registry.note_gaps(peer, gaps.into_iter().chain([lost]));
-        drop(registry);
+        let PeerRecord { keys, addresses, held, lost: before, gaps, progress, placed, heard_hello, sent_hello, memory } = record;
+        let peer = {
+            let mut registry = shared.registry();
+            let peer = registry.add_peer(id, held, before.and(lost), progress, placed);
+            registry.note_gaps(peer, gaps.into_iter().chain([lost]));
+            registry.remember(peer, memory, lost);
+            peer
+        };
         let mut contacts = shared.contacts();
         contacts.add(peer, Contact { keys, addresses, heard_hello, sent_hello });
         contacts.touch(peer);
@@ -319,6 +335,11 @@ fn restore_pairs(shared: &Shared, me: Author) -> Result<(), Error> {
     let mut registry = shared.registry();
     for (index, (_, record)) in (0..).zip(&pairs) {
         let pair = spook_protocol::registry::PairIndex(index);
+        for seen in record.half.vector.entries() {
+            if let Some(peer) = registry.find_peer(seen.author.endpoint) {
+                registry.saw(peer, seen.author.epoch, seen.number);
+            }
+        }
         registry.list_in_ledger(pair, record.changed);
         if let (Some(peer), Some(slot)) = (record.half.peer.and_then(|peer| registry.find_peer(peer)), record.slot)
             && !registry.share(pair, Share { peer, slot }, record.changed)

@@ -6,11 +6,13 @@ use crate::observe::{Event, Happening, News, Observers, Verdict, Wakes};
 use crate::options::Durability;
 use crate::storage::Outfit;
 use spook_ledger::Ledger;
+use spook_protocol::error::Code;
+use spook_protocol::estp::feed::Issue;
 use spook_protocol::estp::half::{HalfRecord, Horizon, RuleNotice, VerdictNotice};
 use spook_protocol::estp::rule::CustomRules;
 use spook_protocol::estp::schema::{CollapseMode, Schema};
 use spook_protocol::estp::{Author, HalfPair};
-use spook_protocol::id::PairId;
+use spook_protocol::id::{EndpointId, PairId};
 use spook_protocol::link::presence::Presence;
 use spook_protocol::registry::PairIndex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -31,7 +33,8 @@ pub(crate) struct PairCore {
     pub(crate) schema: Arc<Schema>,
     /// How long writes of a strong Pair wait, if that was chosen.
     pub(crate) write_timeout: Option<Duration>,
-    pub(crate) me: Author,
+    /// Whose half it is.
+    pub(crate) endpoint: EndpointId,
     pub(crate) observers: Observers,
     state: Mutex<PairState>,
     /// The half has changed, or somebody is to look at it again.
@@ -71,6 +74,8 @@ pub(crate) trait Surroundings {
 /// What the lock of a Pair guards.
 pub(crate) struct PairState {
     replica: Replica,
+    /// Who the half writes as.
+    me: Author,
     /// The link to the peer while it is up.
     pub(crate) link: Option<Arc<dyn PeerLink>>,
     /// What the two sides show each other.
@@ -95,9 +100,9 @@ impl PairCore {
 
     fn with(index: PairIndex, terms: Terms, me: Author, replica: Replica) -> PairCore {
         let Terms { row, id, name, durability, schema, write_timeout } = terms;
-        let state = Mutex::new(PairState { replica, link: None, presence: Presence::default() });
+        let state = Mutex::new(PairState { replica, me, link: None, presence: Presence::default() });
         let (observers, settling, waiting) = (Observers::default(), Condvar::new(), AtomicU32::new(0));
-        PairCore { index, row, id, name, durability, schema, write_timeout, me, observers, state, settling, waiting }
+        PairCore { index, row, id, name, durability, schema, write_timeout, endpoint: me.endpoint, observers, state, settling, waiting }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, PairState> {
@@ -224,7 +229,7 @@ impl PairState {
     /// The half, brought back from the ledger if it is asleep.
     pub(crate) fn half(&mut self, core: &PairCore, surroundings: &impl Surroundings) -> Result<&mut HalfPair, Error> {
         if let Replica::Asleep(record, _) = &self.replica {
-            let mut half = core.outfit(surroundings).load_half(surroundings.ledger(), core.row, core.me, record.clone())?;
+            let mut half = core.outfit(surroundings).load_half(surroundings.ledger(), core.row, self.me, record.clone())?;
             half.tell_losses(|| surroundings.commit_number(core.index));
             // What both sides hold by now may not have been stored.
             core.settle_half(&mut half, surroundings);
@@ -252,11 +257,40 @@ impl PairState {
             // What a guard lets through may depend on any cell.
             Replica::Asleep(..) if core.schema.is_ordered() => self.half(core, surroundings).map(work),
             Replica::Asleep(record, _) => {
-                let mut part = core.outfit(surroundings).load_part(surroundings.ledger(), core.row, core.me, record.clone(), path)?;
+                let mut part = core.outfit(surroundings).load_part(surroundings.ledger(), core.row, self.me, record.clone(), path)?;
                 part.settle(surroundings.horizon(core.index));
                 Ok(work(&mut part))
             }
         }
+    }
+
+    /// Writes as another author from now on; see [`HalfPair::begin_epoch`]. A half asleep is woken only if it has candidates to issue again.
+    pub(crate) fn begin_epoch(
+        &mut self,
+        core: &PairCore,
+        surroundings: &impl Surroundings,
+        author: Author,
+        issue: impl FnMut() -> Issue,
+    ) -> Result<(), Error> {
+        if self.me == author {
+            return Ok(());
+        }
+        let horizon = surroundings.horizon(core.index);
+        let wrote_more = |record: &HalfRecord| {
+            let mine = record.vector.index_of(self.me).map_or(0, |me| record.vector.seen(me).number);
+            mine > horizon.peer_holds || record.peer.is_none()
+        };
+        if !matches!(&self.replica, Replica::Asleep(record, _) if !wrote_more(record)) {
+            let half = self.half(core, surroundings)?;
+            // What nobody shares yet may be shared by the other copy as well; and what was acknowledged below the joining says nothing of this Pair.
+            let held = if half.peer().is_some() && half.joined() <= horizon.peer_holds { horizon.peer_holds } else { 0 };
+            let begun = half.begin_epoch(author, held, issue);
+            core.settle_half(half, surroundings);
+            drop(core.publish(half));
+            begun.ok_or_else(|| Error::new(Code::TooLarge, "the ledger was found to be a copy more often than a Pair keeps track of"))?;
+        }
+        self.me = author;
+        Ok(())
     }
 
     /// The half, unless it is asleep.

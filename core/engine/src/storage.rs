@@ -25,6 +25,8 @@ pub(crate) const ENDPOINT: &[u8] = b"endpoint";
 pub(crate) struct Opened {
     pub(crate) identity: Identity,
     pub(crate) endpoint: EndpointRecord,
+    /// The file is a copy or an old version of the one that was written last: another process may go on from the same numbers.
+    pub(crate) moved: bool,
     /// The run before did not end cleanly: numbers above `endpoint.durable` may have been given and lost.
     pub(crate) unclean: bool,
 }
@@ -38,15 +40,11 @@ pub(crate) fn open(ledger: &Ledger) -> Result<Opened, Error> {
         }
         None => create_identity(ledger)?,
     };
-    let mut endpoint = match ledger.get(Table::Meta, ENDPOINT)? {
+    let endpoint = match ledger.get(Table::Meta, ENDPOINT)? {
         Some(bytes) => EndpointRecord::read(&bytes).map_err(|error| corrupt("the endpoint's record", error))?,
         None => EndpointRecord { epoch: time::random_u32(), durable: 0, number_ceiling: 0, stamp_ceiling: Stamp::ZERO },
     };
-    if ledger.moved() {
-        // A copy or an old version of the file: another process may go on from the same numbers.
-        endpoint.epoch = time::random_u32();
-    }
-    Ok(Opened { identity, endpoint, unclean: !ledger.closed_cleanly() })
+    Ok(Opened { identity, endpoint, moved: ledger.moved(), unclean: !ledger.closed_cleanly() })
 }
 
 fn create_identity(ledger: &Ledger) -> Result<Identity, Error> {

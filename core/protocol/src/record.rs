@@ -10,6 +10,7 @@ use crate::estp::state::{Birth, CellIndex, StateBlock, StoredCell, Survivor, Ver
 use crate::etcp::PublicKeys;
 use crate::id::{EndpointId, PairId};
 use crate::limits;
+use crate::link::meeting::Memory;
 use crate::link::{Held, Lost, Progress};
 use crate::value::Value;
 use crate::wire::{Kind, Malformed, Reader, kind_of, put_payload, put_value, put_varint, read_payload, read_value};
@@ -189,6 +190,7 @@ impl PairRecord {
             last_remote_arrival: reader.varint()?,
             is_opener: flags & 8 != 0,
             lost: read_lost(&mut reader)?,
+            changed,
         };
         let schema = read_value(&mut reader)?;
         Ok(PairRecord { index, name, sync, changed, slot, schema, half })
@@ -260,6 +262,8 @@ pub struct PeerRecord {
     pub heard_hello: u64,
     /// Timestamp of the last hello sent to it, ms.
     pub sent_hello: u64,
+    /// The links with it.
+    pub memory: Memory,
 }
 
 impl PeerRecord {
@@ -274,6 +278,7 @@ impl PeerRecord {
         for number in [self.held.number, self.lost.from, self.lost.to, held, durable, self.placed, self.heard_hello, self.sent_hello] {
             put_varint(out, number);
         }
+        self.memory.put(out);
     }
 
     /// Reads a record.
@@ -292,8 +297,9 @@ impl PeerRecord {
         let held = Held { epoch, number: reader.varint()? };
         let lost = Lost { from: reader.varint()?, to: reader.varint()? };
         let progress = Progress { held: reader.varint()?, durable: reader.varint()? };
-        let placed = reader.varint()?;
-        Ok(PeerRecord { keys, addresses, held, lost, gaps, progress, placed, heard_hello: reader.varint()?, sent_hello: reader.varint()? })
+        let (placed, heard_hello, sent_hello) = (reader.varint()?, reader.varint()?, reader.varint()?);
+        let memory = Memory::read(&mut reader)?;
+        Ok(PeerRecord { keys, addresses, held, lost, gaps, progress, placed, heard_hello, sent_hello, memory })
     }
 }
 
@@ -383,6 +389,7 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::{Lineage, Meeting, Meetings};
 
     const ENDPOINT: EndpointId = EndpointId::from_bytes([3; 16]);
 
@@ -434,6 +441,7 @@ mod tests {
                 last_remote_arrival: 66,
                 is_opener: slot.is_some(),
                 lost: vec![Lost { from: 3, to: 9 }],
+                changed: 88,
             };
             let schema = Value::object([("version", 1i64)]);
             let record = PairRecord { index: 2, name: "thermostat".into(), sync: true, changed: 88, slot, schema, half };
@@ -456,6 +464,15 @@ mod tests {
             placed: 2,
             heard_hello: 5,
             sent_hello: 6,
+            memory: Memory {
+                met: Meetings { last: Meeting { count: 2, token: 9 }, offered: Some(Meeting { count: 3, token: 8 }) },
+                before: (7, Meetings { last: Meeting { count: 5, token: 1 }, offered: None }),
+                former: vec![Lineage {
+                    held: Held { epoch: 4, number: 7 },
+                    progress: Progress { held: 8, durable: 9 },
+                    ..Lineage::default()
+                }],
+            },
         };
         let mut bytes = Vec::new();
         peer.put(&mut bytes);

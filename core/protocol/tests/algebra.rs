@@ -76,7 +76,7 @@ impl Side {
     fn delta(&mut self, side: usize) -> Vec<u8> {
         let ends = Ends { sender: author(side), receiver: author(1 - side) };
         let none = Lost::default();
-        let cut = Cut { after: self.sent, receiver_lost: none, receiver_holds: 0, sender_lost: none };
+        let cut = Cut { after: self.sent, receiver_lost: none, receiver_holds: 0, sender_lost: none, among_copies: false };
         let mut bytes = Vec::new();
         encode(&mut Encoder { ends, base: Baseline::default(), dictionary: None }, &self.half, 0, cut, &mut bytes);
         self.half.note_told(self.number);

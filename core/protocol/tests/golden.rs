@@ -13,7 +13,7 @@ use spook_protocol::estp::{Author, HalfPair, Operation, Stamp};
 use spook_protocol::etcp::{Identity, PairId, Ticket, TicketId, TicketSecret};
 use spook_protocol::id::EndpointId;
 use spook_protocol::link::frame::Frame;
-use spook_protocol::link::{Held, Offer, Resume};
+use spook_protocol::link::{Held, Meeting, Meetings, Offer, Resume};
 use spook_protocol::value::Value;
 use spook_protocol::wire::put_value;
 use std::fmt::Write;
@@ -92,11 +92,17 @@ fn frames() {
 #[test]
 fn cursors() {
     let held = Held { epoch: 0x0403_0201, number: 40 };
-    let whole = Resume { epoch: 0xd4c3_b2a1, last: 500, durable: 431, lost: Lost::default(), held };
+    let whole = Resume { epoch: 0xd4c3_b2a1, last: 500, durable: 431, lost: Lost::default(), held, met: Meetings::default() };
     let mut golden = Golden::default();
-    for (name, lost) in [("nothing lost", Lost::default()), ("lost 401 to 480", Lost { from: 400, to: 480 })] {
+    let met = Meetings { last: Meeting { count: 200, token: 0x0807_0605 }, offered: None };
+    let offered = Meetings { offered: Some(Meeting { count: 201, token: 0x0c0b_0a09 }), ..met };
+    for (name, cursor) in [
+        ("nothing lost, never met", whole),
+        ("lost 401 to 480", Resume { lost: Lost { from: 400, to: 480 }, met, ..whole }),
+        ("one meeting offered", Resume { met: offered, ..whole }),
+    ] {
         let mut bytes = Vec::new();
-        Resume { lost, ..whole }.put(&mut bytes);
+        cursor.put(&mut bytes);
         golden.put(name, &bytes);
     }
     golden.check("resume");
@@ -148,7 +154,8 @@ impl Sender {
     }
 
     fn tell(&mut self, what: &str, receiver_holds: u64) {
-        let cut = Cut { after: self.sent, sender_lost: Lost::default(), receiver_lost: Lost::default(), receiver_holds };
+        let cut =
+            Cut { after: self.sent, sender_lost: Lost::default(), receiver_lost: Lost::default(), receiver_holds, among_copies: false };
         let ends = Ends { sender: SENDER, receiver: RECEIVER };
         let mut encoder = Encoder { ends, base: self.base.clone(), dictionary: Some(&mut self.dictionary) };
         let mut bytes = Vec::new();

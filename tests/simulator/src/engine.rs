@@ -11,6 +11,7 @@ use spook_protocol::estp::lifecycle::Reason;
 use spook_protocol::estp::{Author, Clock, HalfPair, Operation, Stamp, WriteError};
 use spook_protocol::etcp::{Identity, PublicKeys, TicketId};
 use spook_protocol::id::PairId;
+use spook_protocol::link::meeting::Memory;
 use spook_protocol::link::{Held, Lost, Progress};
 use spook_protocol::record::{EndpointRecord, PairRecord, PeerRecord};
 use spook_protocol::registry::{PairIndex, PeerIndex, Registry, Share};
@@ -277,18 +278,19 @@ impl Engine {
         let committed = std::mem::take(&mut self.committed);
         cut.pairs.extend(committed.into_iter().filter(|pair| !cut.pairs.contains(pair)).collect::<Vec<_>>());
         let mut batch = Batch::new();
-        for peer in self.registry.peers() {
+        for peer in self.registry.peers().collect::<Vec<_>>() {
             let Contact { keys, heard_hello, sent_hello } = self.contacts[peer.0 as usize];
             let record = PeerRecord {
                 keys,
                 addresses: vec![],
-                held: self.registry.held_at(peer, cut.number),
+                held: self.registry.record_held(peer, cut.number),
                 lost: self.registry.lost(peer),
                 gaps: self.registry.gaps(peer).to_vec(),
                 progress: self.registry.peer_progress(peer),
                 placed: self.registry.placed_at(peer, cut.number),
                 heard_hello,
                 sent_hello,
+                memory: Memory::default(),
             };
             store::put_peer(&mut batch, self.registry.peer_id(peer), &record);
         }

@@ -15,7 +15,7 @@ use spook_protocol::etcp::{
 };
 use spook_protocol::link::frame::Frame;
 use spook_protocol::link::records::{Inbox, put_hello_length};
-use spook_protocol::link::{Connection, Directions, Held, Lost, Resume};
+use spook_protocol::link::{Connection, Directions, Resume};
 use spook_protocol::wire::Reader;
 
 /// The longest pause between two attempts.
@@ -155,7 +155,7 @@ impl World {
         let theirs = Resume::read(&mut Reader::new(&authorised.hello().body)).ok()?;
         let keys = *authorised.initiator();
         let mine = own_resume(engine, peer);
-        let start = mine.start(me, keys.endpoint_id(), &theirs).ok()?;
+        let start = mine.start(me, keys.endpoint_id(), &theirs, 0);
         let mut directions = Directions::new(&start, &mine, &theirs);
         let mut body = Vec::new();
         mine.put(&mut body);
@@ -202,7 +202,7 @@ impl World {
             let mut reader = Reader::new(&welcome.body);
             let theirs = Resume::read(&mut reader).ok()?;
             let keys = *evidence.keys();
-            let start = mine.start(me, keys.endpoint_id(), &theirs).ok()?;
+            let start = mine.start(me, keys.endpoint_id(), &theirs, 0);
             let connection = Directions::new(&start, &mine, &theirs).connect(channel, now, options);
             Some((Arrival { connection, keys, theirs, heard_hello: 0 }, reader.rest().to_vec()))
         });
@@ -274,11 +274,7 @@ impl World {
 fn own_resume(engine: &mut Engine, peer: Option<spook_protocol::registry::PeerIndex>) -> Resume {
     match peer {
         Some(peer) => engine.registry.resume(peer),
-        None => {
-            let (epoch, durable) = (engine.registry.epoch(), engine.registry.durable());
-            let last = engine.registry.sequencer().last().max(durable);
-            Resume { epoch, last, durable, lost: Lost::default(), held: Held::default() }
-        }
+        None => engine.registry.resume_of_stranger(),
     }
 }
 

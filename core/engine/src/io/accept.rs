@@ -7,8 +7,7 @@ use crate::time;
 use spook_protocol::error::Code;
 use spook_protocol::etcp::{Authorised, HelloKind, PublicKeys, ReceivedHello, Refusal, Welcome, handshake, receive_hello};
 use spook_protocol::link::records::{Inbox, put_hello_length};
-use spook_protocol::link::resume::{Held, LedgerIsOld, Lost};
-use spook_protocol::link::{Connection, Directions, Options, Resume};
+use spook_protocol::link::{Connection, Directions, Meeting, Options, Resume, Verdict};
 use spook_protocol::registry::PeerIndex;
 use spook_protocol::wire::Reader;
 use spook_transport::Stream;
@@ -35,6 +34,8 @@ pub(crate) struct Newcomer {
     pub(crate) keys: PublicKeys,
     pub(crate) addresses: Vec<String>,
     pub(crate) theirs: Resume,
+    /// What the link is called in both ledgers.
+    pub(crate) meeting: Meeting,
     /// The timestamp of its hello, if it was the one to dial.
     pub(crate) heard_hello: u64,
 }
@@ -44,6 +45,16 @@ pub(crate) enum Step {
     Waits(Accepting),
     Up(Box<(Connection, Stream, Newcomer)>),
     Gone,
+    /// Its sender knows of links that this ledger does not: the ledger is a copy.
+    LedgerIsOld,
+}
+
+/// What came of a hello.
+enum Answered {
+    Welcome(Box<Provisional>),
+    /// Silence, or a refusal that was sent already.
+    Nothing,
+    LedgerIsOld,
 }
 
 impl Accepting {
@@ -73,8 +84,11 @@ impl Accepting {
                         Ok(Some(hello)) => {
                             let received = receive_hello(&shared.identity, hello);
                             let Some(received) = received.ok().filter(|received| may_answer(received)) else { return Step::Gone };
-                            let Some(provisional) = answer(shared, received, &self.stream) else { return Step::Gone };
-                            self.answered = Some(Box::new(provisional));
+                            match answer(shared, received, &self.stream) {
+                                Answered::Welcome(provisional) => self.answered = Some(provisional),
+                                Answered::Nothing => return Step::Gone,
+                                Answered::LedgerIsOld => return Step::LedgerIsOld,
+                            }
                         }
                     }
                 }
@@ -93,20 +107,36 @@ impl Accepting {
     }
 }
 
-/// Answers a hello whose sender is expected; `None` is silence, or a refusal that was sent already.
-fn answer(shared: &Shared, received: ReceivedHello, stream: &Stream) -> Option<Provisional> {
+/// Answers a hello whose sender is expected.
+fn answer(shared: &Shared, received: ReceivedHello, stream: &Stream) -> Answered {
     let common = received.common_version(VERSIONS.0, VERSIONS.1);
     let peer = shared.registry().find_peer(received.endpoint_id());
-    let (authorised, verdict) = authorise(shared, received, peer)?;
+    let Some((authorised, verdict)) = authorise(shared, received, peer) else { return Answered::Nothing };
     if let Some(peer) = peer {
         shared.contacts().heard(peer, authorised.hello().timestamp_ms, shared.time.now_ms());
         shared.notify_ledger();
     }
     let Ok(version) = verdict.and(common.ok_or(Refusal::Version)) else {
         refuse(shared, authorised, verdict.err().unwrap_or(Refusal::Version), stream);
-        return None;
+        return Answered::Nothing;
     };
-    welcome(shared, authorised, peer, version, stream)
+    let Ok(theirs) = Resume::read(&mut Reader::new(&authorised.hello().body)) else { return Answered::Nothing };
+    let verdict = peer.map_or(Verdict::Fine, |peer| shared.registry().judge(peer, &theirs));
+    match verdict {
+        Verdict::Fine => welcome(shared, authorised, peer, &theirs, version, stream).map_or(Answered::Nothing, Answered::Welcome),
+        Verdict::TheirsIsOld => {
+            refuse(shared, authorised, Refusal::LedgerIsOld, stream);
+            Answered::Nothing
+        }
+        Verdict::MineIsOld => {
+            refuse(shared, authorised, Refusal::Renewing, stream);
+            Answered::LedgerIsOld
+        }
+        Verdict::Unclear => {
+            refuse(shared, authorised, Refusal::LedgerIsOld, stream);
+            Answered::LedgerIsOld
+        }
+    }
 }
 
 /// Whether the sender is known or holds a ticket; a ticket that it may not use is told so.
@@ -126,24 +156,24 @@ fn authorise(shared: &Shared, received: ReceivedHello, peer: Option<PeerIndex>) 
     Some((received.authorise_ticket(&secret, last).ok()?, verdict))
 }
 
-fn welcome(shared: &Shared, authorised: Authorised, peer: Option<PeerIndex>, version: u16, stream: &Stream) -> Option<Provisional> {
-    let theirs = Resume::read(&mut Reader::new(&authorised.hello().body)).ok()?;
-    let newcomer = Newcomer {
-        keys: *authorised.initiator(),
-        addresses: authorised.hello().addresses.clone(),
-        theirs,
-        heard_hello: authorised.hello().timestamp_ms,
-    };
-    let mine = own_resume(shared, peer);
-    let start = match mine.start(shared.identity.endpoint_id(), newcomer.keys.endpoint_id(), &theirs) {
-        Ok(start) => start,
-        Err(LedgerIsOld { .. }) => {
-            refuse(shared, authorised, Refusal::Other(LEDGER_IS_OLD), stream);
-            return None;
-        }
+fn welcome(
+    shared: &Shared,
+    authorised: Authorised,
+    peer: Option<PeerIndex>,
+    theirs: &Resume,
+    version: u16,
+    stream: &Stream,
+) -> Option<Box<Provisional>> {
+    let keys = *authorised.initiator();
+    let (claimed, heard_hello) = (authorised.hello().addresses.clone(), authorised.hello().timestamp_ms);
+    let (mine, start) = {
+        let registry = shared.registry();
+        let mine = peer.map_or_else(|| registry.resume_of_stranger(), |peer| registry.resume_for(peer, theirs));
+        let of_stranger = || mine.start(registry.me(), keys.endpoint_id(), theirs, 0);
+        (mine, peer.map_or_else(of_stranger, |peer| registry.start(peer, &mine, theirs)))
     };
     let now = shared.time.now_us();
-    let mut directions = Directions::new(&start, &mine, &theirs);
+    let mut directions = Directions::new(&start, &mine, theirs);
     let mut body = Vec::new();
     mine.put(&mut body);
     if let Some(peer) = peer {
@@ -151,13 +181,18 @@ fn welcome(shared: &Shared, authorised: Authorised, peer: Option<PeerIndex>, ver
     }
     let addresses = own_addresses(shared);
     let (message, channel, _proof) = authorised.welcome(&Welcome { version, addresses, body }, time::seed()).ok()?;
+    let meeting = mine.met.next(&theirs.met, channel.handshake_hash());
+    if let Some(peer) = peer {
+        // Durable before the answer goes: whoever has got it shows this meeting next time.
+        shared.registry().offer_meeting(peer, theirs, meeting);
+        shared.contacts().touch(peer);
+        shared.flush_ledger().ok()?;
+    }
     send(shared, stream, &message)?;
     Counters::add(&shared.traffic.handshakes, 1);
-    Some(Provisional { connection: directions.connect(channel, now, link_options(shared)), newcomer })
+    let newcomer = Newcomer { keys, addresses: claimed, theirs: *theirs, meeting, heard_hello };
+    Some(Box::new(Provisional { connection: directions.connect(channel, now, link_options(shared)), newcomer }))
 }
-
-/// The reason by which an engine turns links away that found out that its ledger is an old copy.
-const LEDGER_IS_OLD: u8 = 6;
 
 fn refuse(shared: &Shared, authorised: Authorised, reason: Refusal, stream: &Stream) {
     if let Ok(message) = authorised.refuse(reason, time::seed()) {
@@ -173,18 +208,6 @@ fn send(shared: &Shared, stream: &Stream, message: &[u8]) -> Option<()> {
     let written = stream.write(&bytes).ok()?;
     Counters::add(&shared.traffic.bytes_sent, written as u64);
     (written == bytes.len()).then_some(())
-}
-
-/// What this engine says of its progress, to a peer or to somebody new.
-pub(crate) fn own_resume(shared: &Shared, peer: Option<PeerIndex>) -> Resume {
-    let mut registry = shared.registry();
-    match peer {
-        Some(peer) => registry.resume(peer),
-        None => {
-            let (epoch, durable) = (registry.epoch(), registry.durable());
-            Resume { epoch, last: registry.sequencer().last().max(durable), durable, lost: Lost::default(), held: Held::default() }
-        }
-    }
 }
 
 /// The addresses to tell peers, as many as a hello takes.

@@ -1,6 +1,6 @@
 //! Those whom this engine connects to: peers of its Pairs, and issuers of tickets.
 
-use crate::io::accept::{Newcomer, VERSIONS, link_options, own_addresses, own_resume};
+use crate::io::accept::{Newcomer, VERSIONS, link_options, own_addresses};
 use crate::shared::{Counters, Shared};
 use crate::time;
 use spook_protocol::etcp::{
@@ -9,7 +9,7 @@ use spook_protocol::etcp::{
 };
 use spook_protocol::id::EndpointId;
 use spook_protocol::link::records::{Inbox, put_hello_length};
-use spook_protocol::link::{Connection, Directions, Resume};
+use spook_protocol::link::{Connection, Directions, Resume, Verdict};
 use spook_protocol::wire::Reader;
 use spook_transport::{Address, Backoff, Dial, Progress, Stream, dial};
 use std::io::ErrorKind;
@@ -88,6 +88,8 @@ pub(crate) enum Step {
     /// The responder turned this endpoint away; the ticket that it was shown.
     Refused(Refusal, Option<TicketId>),
     Failed(String),
+    /// It knows of links that this ledger does not: the ledger is a copy.
+    LedgerIsOld,
 }
 
 /// A link that was answered.
@@ -132,7 +134,10 @@ impl Attempt {
 
 fn greet(shared: &Shared, endpoint: EndpointId, target: &Target, stream: Stream, address: String) -> Result<Box<Greeted>, String> {
     let peer = shared.registry().find_peer(endpoint);
-    let mine = own_resume(shared, peer);
+    let mine = {
+        let registry = shared.registry();
+        peer.map_or_else(|| registry.resume_of_stranger(), |peer| registry.resume(peer))
+    };
     let timestamp_ms = match peer {
         Some(peer) => shared.contacts().next_hello(peer, shared.time.now_ms()),
         None => shared.time.now_ms(),
@@ -190,21 +195,34 @@ impl Greeted {
         let Greeted { stream, inbox, expect, mine, keys, presented, address } = self;
         let (channel, welcome, _proof) = match expect.handle(message) {
             Ok(arrived) => arrived,
+            Err(HandshakeError::Refused(Refusal::LedgerIsOld)) => return Step::LedgerIsOld,
             Err(HandshakeError::Refused(reason)) => return Step::Refused(reason, presented),
             Err(error) => return Step::Failed(error.to_string()),
         };
         let mut reader = Reader::new(&welcome.body);
         let Ok(theirs) = Resume::read(&mut reader) else { return Step::Failed("its welcome is malformed".to_owned()) };
-        let start = match mine.start(shared.identity.endpoint_id(), endpoint, &theirs) {
-            Ok(start) => start,
-            Err(_) => return Step::Failed("this ledger is an old copy: the peer has seen later numbers of it".to_owned()),
+        let start = {
+            let mut registry = shared.registry();
+            match registry.find_peer(endpoint) {
+                None => mine.start(registry.me(), endpoint, &theirs, 0),
+                Some(peer) => match registry.judge(peer, &theirs) {
+                    Verdict::Fine => registry.start(peer, &mine, &theirs),
+                    Verdict::MineIsOld | Verdict::Unclear => return Step::LedgerIsOld,
+                    Verdict::TheirsIsOld => {
+                        // It did not know that this hello was for another copy of its ledger: the next one is for this copy.
+                        registry.begin_link(peer, &theirs);
+                        return Step::Failed("its ledger is an old copy".to_owned());
+                    }
+                },
+            }
         };
+        let meeting = mine.met.next(&theirs.met, channel.handshake_hash());
         Counters::add(&shared.traffic.handshakes, 1);
         let directions = Directions::new(&start, &mine, &theirs);
         // The address that worked comes first: behind a port forward or a relay it is not among those that the peer knows itself by.
         let claimed = welcome.addresses.into_iter().filter(|claimed| *claimed != address);
         let addresses = std::iter::once(address.clone()).chain(claimed).take(MAX_ADDRESSES).collect();
-        let newcomer = Newcomer { keys, addresses, theirs, heard_hello: 0 };
+        let newcomer = Newcomer { keys, addresses, theirs, meeting, heard_hello: 0 };
         Step::Up(Box::new(Arrival {
             connection: directions.connect(channel, shared.time.now_us(), link_options(shared)),
             stream,

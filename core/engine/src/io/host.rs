@@ -95,7 +95,6 @@ impl EngineHost<'_> {
             return Err(Error::new(Code::Protocol, "the peer offers a Pair in a slot that is taken"));
         }
         let schema = Arc::new(Schema::parse(&offer.schema)?);
-        let me = shared.me();
         let core = shared.add_pair(&offer.name, true, |name, row| {
             let mut registry = shared.registry();
             let changed = registry.sequencer().last();
@@ -104,7 +103,7 @@ impl EngineHost<'_> {
                 return Err(Error::new(Code::Protocol, "the peer offers a Pair in a slot that is taken"));
             }
             let outfit = Outfit { schema: Arc::clone(&schema), rules: shared.rules() };
-            let half = outfit.new_half(me, Some(peer));
+            let half = outfit.new_half(registry.author(), Some(peer));
             let terms = Terms { row, id: offer.pair, name, durability: Durability::Batched, schema, write_timeout: None };
             Ok(PairCore::awake(pair, terms, half))
         })?;

@@ -25,6 +25,7 @@ pub(crate) fn enter_peer(shared: &Shared, newcomer: &Newcomer) -> PeerIndex {
     let peer = known.unwrap_or_else(|| registry.add_peer(endpoint, Held::default(), Lost::default(), Progress::default(), 0));
     let told_of = registry.begin_link(peer, &newcomer.theirs);
     let refused = registry.take_refused(peer);
+    registry.confirm_meeting(peer, newcomer.meeting);
     drop(registry);
     for core in refused.into_iter().filter_map(|pair| shared.pair(pair)) {
         if let Ok(half) = core.lock().half(&core, shared) {
@@ -100,7 +101,7 @@ pub(crate) fn refuse_redemptions(shared: &Shared, issuer: EndpointId, presented:
         Refusal::Version => (Code::Version, None),
         Refusal::TicketExpired => (Code::TicketExpired, presented),
         Refusal::TicketUsed => (Code::TicketUsed, presented),
-        Refusal::Busy => return,
+        Refusal::Busy | Refusal::Renewing | Refusal::LedgerIsOld => return,
         Refusal::Revoked | Refusal::Other(_) => (Code::Refused, None),
     };
     let is_meant = |ticket: &Ticket| ticket.issuer.endpoint_id() == issuer && only.is_none_or(|id| ticket.secret.id() == id);

@@ -190,6 +190,14 @@ impl LinkHandle {
         self.lock().connection.send(frame);
     }
 
+    /// Ends the link without another word about the state.
+    pub(crate) fn cut_off(self: &Arc<Self>, shared: &Shared) {
+        let mut live = self.lock();
+        live.connection.close(Code::Closed, "");
+        let _ = live.flush(self, shared);
+        let _ = live.stream.shutdown();
+    }
+
     /// Parts from the peer, as far as the socket takes the farewell at once.
     pub(crate) fn farewell(self: &Arc<Self>, shared: &Shared) {
         let mut live = self.lock();

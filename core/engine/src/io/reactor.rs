@@ -90,7 +90,7 @@ impl Reactor {
             let endpoint = self.shared.registry().peer_id(peer);
             let contact = self.shared.contacts().get(peer).cloned();
             if let Some(contact) = contact.filter(|contact| !contact.addresses.is_empty()) {
-                self.targets.insert(endpoint, Target::new(contact.keys, contact.addresses, None));
+                self.targets.entry(endpoint).or_insert_with(|| Target::new(contact.keys, contact.addresses, None));
                 self.timers.set(Timer::Target(endpoint), 0);
             }
         }
@@ -250,6 +250,10 @@ impl Reactor {
         };
         match accepting.receive(shared, buffer, may_answer) {
             accept::Step::Gone => self.timers.cancel(Timer::Socket(key)),
+            accept::Step::LedgerIsOld => {
+                self.timers.cancel(Timer::Socket(key));
+                self.begin_epoch();
+            }
             accept::Step::Waits(accepting) => {
                 self.sockets.insert(key, Socket::Accepting(accepting));
             }
@@ -328,6 +332,10 @@ impl Reactor {
                 self.bring_up(key, connection, stream, newcomer, &first_frames, &farther);
             }
             dialling::Step::Refused(refusal, presented) => self.refused(key, endpoint, presented, refusal),
+            dialling::Step::LedgerIsOld => {
+                self.timers.cancel(Timer::Socket(key));
+                self.begin_epoch();
+            }
             dialling::Step::Failed(reason) => {
                 self.timers.cancel(Timer::Socket(key));
                 let now = self.shared.time.now_us();
@@ -370,6 +378,8 @@ impl Reactor {
             self.timers.cancel(Timer::Target(endpoint));
         }
         self.sockets.insert(key, Socket::Link(Arc::clone(&link)));
+        // Durable before anything goes over the link; a ledger that has failed says so to whoever writes.
+        let _ = self.shared.flush_ledger();
         links::entangle(&self.shared, &link);
         // The side that dialled speaks first: it proves to the other that this is no recording.
         if newcomer.heard_hello == 0 {
@@ -415,6 +425,29 @@ impl Reactor {
         target.addresses = contact.addresses;
         let pause = target.pause();
         self.timers.set(Timer::Target(endpoint), self.shared.time.now_us() + pause.max(1));
+    }
+
+    /// The ledger is a copy that another one has gone beyond: all links end, and those who can be reached are met again under a new author epoch.
+    fn begin_epoch(&mut self) {
+        for link in std::mem::take(&mut self.links).into_values() {
+            link.cut_off(&self.shared);
+            links::decohere(&self.shared, &link, Reason::LinkLost);
+        }
+        for key in self.keys(|socket| !matches!(socket, Socket::Listener(_))) {
+            self.sockets.remove(&key);
+            self.timers.cancel(Timer::Socket(key));
+        }
+        if self.shared.begin_epoch().is_err() {
+            // The ledger has failed, which every writer is told, or a Pair takes no more epochs: nobody is dialled.
+            self.targets.clear();
+            return;
+        }
+        self.target_known_peers();
+        let now = self.shared.time.now_us();
+        for (endpoint, target) in &mut self.targets {
+            target.attempt = None;
+            self.timers.set(Timer::Target(*endpoint), now);
+        }
     }
 
     fn made_durable(&mut self) {

@@ -58,7 +58,7 @@ impl Pair {
 
     /// The endpoint that holds this half.
     pub fn endpoint_id(&self) -> EndpointId {
-        self.core.me.endpoint
+        self.core.endpoint
     }
 
     /// What both sides agreed on, as its creator wrote it.

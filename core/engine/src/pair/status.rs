@@ -43,7 +43,7 @@ impl Pair {
     /// # Errors
     /// [`Code::Closed`] and the like; [`Code::Invalid`] for a candidate of another endpoint.
     pub fn is_settled(&self, candidate: &Candidate) -> Result<bool, Error> {
-        if candidate.dot.author.endpoint != self.core.me.endpoint {
+        if candidate.dot.author.endpoint != self.core.endpoint {
             return Err(Error::new(Code::Invalid, "the candidate was not written here"));
         }
         self.status(candidate).map(|status| status.is_final())

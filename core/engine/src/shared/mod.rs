@@ -1,5 +1,6 @@
 //! What the threads of an engine share, and the order of its locks: a link, then a Pair, then the registry; the rest are leaves.
 
+mod epoch;
 mod waiters;
 mod write_behind;
 
@@ -17,10 +18,10 @@ use crate::rules::{self, Rules};
 use crate::time::Time;
 use spook_ledger::{Batch, GroupCommit, Ledger, LedgerError};
 use spook_protocol::error::Code;
+use spook_protocol::estp::Stamp;
 use spook_protocol::estp::feed::Issue;
 use spook_protocol::estp::half::Horizon;
 use spook_protocol::estp::rule::CustomRules;
-use spook_protocol::estp::{Author, Stamp};
 use spook_protocol::etcp::Identity;
 use spook_protocol::id::EndpointId;
 use spook_protocol::limits;
@@ -204,10 +205,6 @@ impl Shared {
         self.commit.get().is_none()
     }
 
-    pub(crate) fn me(&self) -> Author {
-        Author { endpoint: self.identity.endpoint_id(), epoch: self.registry().epoch() }
-    }
-
     // Locks. A panic while one is held poisons the engine through the boundary that catches it; inside, the data is still consistent enough to
     // close, so a poisoned lock is taken all the same.
 
@@ -385,7 +382,7 @@ impl Shared {
     }
 
     /// Records of the peers of which there is something new, as of a cut of the ledger at `number`.
-    pub(crate) fn dirty_peers(&self, registry: &Registry, number: u64) -> Vec<(EndpointId, PeerRecord)> {
+    pub(crate) fn dirty_peers(&self, registry: &mut Registry, number: u64) -> Vec<(EndpointId, PeerRecord)> {
         self.contacts().take_dirty(registry, number)
     }
 

@@ -32,11 +32,10 @@ impl WriteBehind {
 impl Source for WriteBehind {
     fn collect(&self, batch: &mut Batch) -> Cut {
         let Some(shared) = self.shared.upgrade() else { return Cut { upto: 0, more: false } };
-        let mut registry = shared.registry();
-        let after = registry.durable();
-        let cut = registry.ledger_cut();
-        let peers = shared.dirty_peers(&registry, cut.number);
-        drop(registry);
+        let (after, cut) = {
+            let mut registry = shared.registry();
+            (registry.durable(), registry.ledger_cut())
+        };
         let mut buffers = Buffers::default();
         let committed = shared.take_committed(&cut.pairs);
         for pair in cut.pairs.into_iter().chain(committed) {
@@ -44,6 +43,8 @@ impl Source for WriteBehind {
                 put_pair(batch, &mut buffers, &shared, &core, after);
             }
         }
+        // After the cells: what came over a link is never durable before the meeting that the link is.
+        let peers = shared.dirty_peers(&mut shared.registry(), cut.number);
         for (id, record) in peers {
             buffers.value.clear();
             record.put(&mut buffers.value);

@@ -66,6 +66,15 @@ impl Line {
         }
     }
 
+    /// What has numbers above this one is no more: it is entered again under others.
+    pub fn cut(&mut self, number: u64) {
+        self.samples.retain_mut(|sample| {
+            let is_left = sample.number <= number || sample.low.number <= number && sample.low != sample.high;
+            sample.number = sample.number.min(number);
+            is_left
+        });
+    }
+
     /// Whether everything is committed.
     pub fn is_empty(&self) -> bool {
         self.samples.is_empty()

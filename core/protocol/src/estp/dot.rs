@@ -97,6 +97,17 @@ impl VersionVector {
         }
     }
 
+    /// Forgets what was applied of an author above a number: its names above it mean nothing any more.
+    ///
+    /// # Panics
+    /// As [`VersionVector::author`].
+    pub fn rewind(&mut self, index: AuthorIndex, number: u64) {
+        let seen = &mut self.entries[usize::from(index.0)];
+        if seen.number > number {
+            (seen.number, seen.stamp) = (number, Stamp::ZERO);
+        }
+    }
+
     /// All entries in the order of their indices.
     pub fn entries(&self) -> &[Seen] {
         &self.entries

@@ -84,7 +84,7 @@ impl Directions {
     /// Begins where the two cursors agreed to; `mine` and `theirs` are what the two sides said.
     pub fn new(start: &Start, mine: &Resume, theirs: &Resume) -> Directions {
         let told = Progress { held: start.receive_after, durable: mine.durable };
-        let heard = Progress { held: start.send_after, durable: theirs.durable };
+        let heard = Progress { held: start.counts_from, durable: theirs.durable };
         Directions { outgoing: Outgoing::new(start, told), incoming: Incoming::new(start, heard), peer: start.ends.receiver }
     }
 
@@ -121,6 +121,11 @@ impl Connection {
     /// The other end, with the author epoch of this link.
     pub fn peer(&self) -> Author {
         self.peer
+    }
+
+    /// The hash of the handshake that it began with: nobody has the same.
+    pub fn handshake_hash(&self) -> &[u8; 32] {
+        self.channel.handshake_hash()
     }
 
     /// The smoothed round trip in µs, once one was measured.

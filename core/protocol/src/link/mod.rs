@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`meeting`] | how two ledgers know each other again, and a copy is noticed |
 //! | [`resume`] | what the two ends tell each other in the handshake, so that only what differs travels |
 //! | [`frame`] | the frames within a message |
 //! | [`presence`] | values that are shown while there is a link, and are nowhere stored |
@@ -17,6 +18,7 @@ pub mod heartbeat;
 pub mod hold;
 pub mod host;
 pub mod incoming;
+pub mod meeting;
 pub mod outgoing;
 mod parts;
 pub mod presence;
@@ -27,4 +29,5 @@ mod connection;
 
 pub use connection::{Connection, Directions, Ended, Options, Why};
 pub use host::{Host, Offer, Progress};
+pub use meeting::{Lineage, Meeting, Meetings, Verdict};
 pub use resume::{Held, Lost, Resume, Start};

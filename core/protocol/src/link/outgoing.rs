@@ -39,6 +39,7 @@ pub struct Outgoing {
     lost: Lost,
     peer_lost: Lost,
     peer_holds: u64,
+    among_copies: bool,
     /// Up to which number each Pair was sent on this link, by slot.
     sent: BTreeMap<u64, u64>,
     /// Pairs that go in pieces, and what is left of them.
@@ -86,6 +87,7 @@ impl Outgoing {
             dictionary: WriteDictionary::default(),
             start: start.send_after,
             lost: start.lost,
+            among_copies: start.among_copies,
             peer_lost: start.peer_lost,
             peer_holds: start.send_after,
             sent: BTreeMap::new(),
@@ -95,7 +97,7 @@ impl Outgoing {
             vouched: None,
             large: Vec::new(),
             done: start.send_after,
-            marked: start.send_after,
+            marked: start.counts_from,
             owes_mark: false,
             staged: None,
             control: VecDeque::new(),
@@ -366,7 +368,8 @@ impl Outgoing {
     fn encode(&mut self, host: &mut impl Host, slot: u64, scratch: &mut Vec<u8>) -> Encoded {
         let from = scratch.len();
         let after = self.sent.get(&slot).copied().unwrap_or(self.start);
-        let mut cut = Cut { after, sender_lost: self.lost, receiver_lost: self.peer_lost, receiver_holds: self.peer_holds };
+        let Outgoing { lost: sender_lost, peer_lost: receiver_lost, peer_holds: receiver_holds, among_copies, .. } = *self;
+        let mut cut = Cut { after, receiver_lost, receiver_holds, sender_lost, among_copies };
         let (base, entries, ends, marked) = (self.base.clone(), self.dictionary.len(), self.ends, self.marked);
         let mut plan = self.plans.remove(&slot);
         let mut encoder = Encoder { ends, base: base.clone(), dictionary: Some(&mut self.dictionary) };

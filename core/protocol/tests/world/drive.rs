@@ -114,6 +114,7 @@ impl Drive {
 
     /// Honest endpoints never have anything to hold against each other.
     fn check_ends(&self) {
+        assert_eq!(self.world.found_old, [0; 0], "no stop, at whatever moment, makes a ledger look like a copy");
         for ended in self.world.pipes.iter().flat_map(|pipe| pipe.sides.iter()).flat_map(|side| side.ended.iter()) {
             let is_fine = matches!(ended, Ended::Silent | Ended::Fault(Fault::Closed(Code::Refused, _)));
             assert!(is_fine, "{ended:?}");

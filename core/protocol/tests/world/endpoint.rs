@@ -7,6 +7,7 @@ use spook_protocol::estp::schema::Schema;
 use spook_protocol::estp::{Author, Clock, HalfPair, Operation, Stamp};
 use spook_protocol::etcp::{Identity, PairId, PublicKeys, Ticket, TicketId};
 use spook_protocol::id::EndpointId;
+use spook_protocol::link::meeting::Memory;
 use spook_protocol::link::presence::Presence;
 use spook_protocol::link::{Held, Lost, Options, Progress};
 use spook_protocol::record::{PairRecord, PeerRecord, TicketRecord, put_cell};
@@ -72,6 +73,7 @@ pub struct Endpoint {
     /// The ledger got further and the links were not told yet.
     pub durable_news: bool,
     created: u8,
+    starts: u32,
 }
 
 /// What is gone when the endpoint stops.
@@ -133,6 +135,30 @@ impl Running {
         }
     }
 
+    /// Puts the peers into a batch, after the cells: what came over a link is never durable before the meeting that the link is.
+    fn collect_peers(&mut self, batch: &mut Batch) {
+        let registry = &mut self.registry;
+        for peer in registry.peers().collect::<Vec<_>>() {
+            let held = registry.record_held(peer, batch.number);
+            let memory = registry.memory(peer);
+            let record = PeerRecord {
+                keys: self.keys[peer.0 as usize],
+                addresses: vec![],
+                held,
+                lost: registry.lost(peer),
+                gaps: registry.gaps(peer).to_vec(),
+                progress: registry.peer_progress(peer),
+                placed: registry.placed_at(peer, batch.number),
+                heard_hello: self.hellos[peer.0 as usize].0,
+                sent_hello: self.hellos[peer.0 as usize].1,
+                memory,
+            };
+            let mut bytes = Vec::new();
+            record.put(&mut bytes);
+            batch.peers.push((*registry.peer_id(peer).as_bytes(), bytes));
+        }
+    }
+
     pub fn linked(&mut self, peer: PeerIndex, up: bool) {
         let pairs: Vec<PairIndex> = self.registry.shared_with(peer).collect();
         for pair in pairs {
@@ -166,6 +192,7 @@ impl Endpoint {
             late: (Vec::new(), 0),
             durable_news: false,
             created: 0,
+            starts: 0,
         }
     }
 
@@ -204,7 +231,7 @@ impl Endpoint {
         if self.batch.is_some() {
             return;
         }
-        let Running { registry, keys, hellos, .. } = &mut self.running;
+        let registry = &mut self.running.registry;
         let after = registry.durable();
         let cut = registry.ledger_cut();
         let clock = registry.sequencer().clock();
@@ -219,22 +246,6 @@ impl Endpoint {
             peers: Vec::new(),
             tickets: self.tickets.clone(),
         };
-        for peer in registry.peers() {
-            let record = PeerRecord {
-                keys: keys[peer.0 as usize],
-                addresses: vec![],
-                held: registry.held_at(peer, cut.number),
-                lost: registry.lost(peer),
-                gaps: registry.gaps(peer).to_vec(),
-                progress: registry.peer_progress(peer),
-                placed: registry.placed_at(peer, cut.number),
-                heard_hello: hellos[peer.0 as usize].0,
-                sent_hello: hellos[peer.0 as usize].1,
-            };
-            let mut bytes = Vec::new();
-            record.put(&mut bytes);
-            batch.peers.push((*registry.peer_id(peer).as_bytes(), bytes));
-        }
         if !self.config.collects_late {
             self.running.collect(&mut batch, &cut.pairs, after);
         } else {
@@ -248,6 +259,7 @@ impl Endpoint {
         let Some(mut batch) = self.batch.take() else { return false };
         let (pairs, after) = std::mem::take(&mut self.late);
         self.running.collect(&mut batch, &pairs, after);
+        self.running.collect_peers(&mut batch);
         // The ceilings are those of the moment when the last cell was collected, or a cell could lie above them.
         let sequencer = self.running.registry.sequencer();
         batch.number_ceiling = batch.number_ceiling.max(sequencer.last());
@@ -256,13 +268,58 @@ impl Endpoint {
         self.image.apply(batch);
         let registry = &mut self.running.registry;
         let further = number > registry.durable() || !registry.sequencer().may_leave();
+        let told: Vec<_> = registry.peers().map(|peer| registry.progress(peer)).collect();
         let pairs = registry.made_durable(number);
+        let further = further || registry.peers().zip(told).any(|(peer, told)| registry.progress(peer) != told);
         registry.sequencer().raise_ceilings(number_ceiling, stamp_ceiling);
         self.running.settle(&pairs);
         self.durable_news |= further;
         let image = &self.image;
         self.redeeming.retain(|ticket| image.pair(ticket.pair).is_none_or(|pair| pair.slot.is_none()));
         further
+    }
+
+    /// Makes what is remembered of links with a peer durable, and nothing else.
+    pub fn store_meetings(&mut self, peer: PeerIndex) {
+        let registry = &self.running.registry;
+        let new = PeerRecord {
+            keys: self.running.keys[peer.0 as usize],
+            addresses: vec![],
+            held: Held::default(),
+            lost: Lost::default(),
+            gaps: vec![],
+            progress: Progress::default(),
+            placed: 0,
+            heard_hello: 0,
+            sent_hello: 0,
+            memory: Memory::default(),
+        };
+        let bytes = self.image.peers.entry(*registry.peer_id(peer).as_bytes()).or_default();
+        let mut record = if bytes.is_empty() { new } else { PeerRecord::read(bytes).unwrap() };
+        if record.held.epoch != registry.held(peer).epoch {
+            (record.held, record.progress, record.placed) = (Held { number: 0, ..registry.held(peer) }, Progress::default(), 0);
+        }
+        record.memory = registry.memory(peer);
+        bytes.clear();
+        record.put(bytes);
+    }
+
+    /// Goes on under a new author epoch.
+    pub fn begin_epoch(&mut self, epoch: u32) {
+        let author = Author { epoch, ..self.me() };
+        let wall = self.wall_ms(0);
+        let Running { registry, halves, .. } = &mut self.running;
+        for (index, half) in (0..).zip(halves) {
+            let pair = PairIndex(index);
+            let horizon = registry.horizon(pair);
+            let held = if half.peer().is_some() && half.joined() <= horizon.peer_holds { horizon.peer_holds } else { 0 };
+            half.begin_epoch(author, held, || registry.issue(pair, wall)).unwrap();
+            half.settle(horizon);
+        }
+        registry.begin_epoch(epoch);
+        self.end_commit();
+        self.begin_commit();
+        self.end_commit();
     }
 
     /// Everything is gone but the ledger; and the endpoint starts again.
@@ -274,9 +331,19 @@ impl Endpoint {
         let durable = self.image.endpoint.durable;
         self.presence.clear();
         self.applied.retain(|_, own| *own <= durable);
+        self.start();
+    }
+
+    /// Starts on what the ledger holds.
+    pub fn start(&mut self) {
+        self.starts += 1;
         self.running = restore(&self.image, self.identity.endpoint_id());
         let schema = self.config.schema();
         self.running.halves.iter_mut().for_each(|half| half.set_schema(Arc::clone(&schema)));
+        if self.running.registry.has_copied_peers() {
+            // What was lost may come back from one copy of a peer when another one has newer things already.
+            self.begin_epoch(0x0100_0000 * (u32::from(self.index) + 1) + self.starts);
+        }
     }
 }
 
@@ -285,11 +352,13 @@ fn restore(image: &Image, me: EndpointId) -> Running {
     let sequencer = Sequencer::after(record.number_ceiling, Clock::after(record.stamp_ceiling));
     let mut registry = Registry::new(me, record.epoch, sequencer, record.durable);
     registry.sequencer().raise_ceilings(record.number_ceiling, record.stamp_ceiling);
+    registry.keep_records();
     let gap = Lost { from: record.durable, to: record.number_ceiling };
     let (mut keys, mut hellos) = (Vec::new(), Vec::new());
     for (id, peer) in image.read_peers() {
         let index = registry.add_peer(id, peer.held, peer.lost.and(gap), peer.progress, peer.placed);
         registry.note_gaps(index, peer.gaps.into_iter().chain([gap]));
+        registry.remember(index, peer.memory, gap);
         keys.push(peer.keys);
         hellos.push((peer.heard_hello, peer.sent_hello));
     }

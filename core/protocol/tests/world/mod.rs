@@ -25,6 +25,8 @@ pub struct World {
     pub pipes: Vec<Pipe>,
     /// µs of a clock that never goes back.
     pub now: u64,
+    /// Endpoints that found out that their ledger is a copy, each time.
+    pub found_old: Vec<usize>,
 }
 
 impl World {
@@ -32,7 +34,7 @@ impl World {
     pub fn star(count: usize, config: Config) -> World {
         let endpoints = (0..count).map(|index| Endpoint::new(index as u8, config)).collect();
         let pipes = (1..count).map(|spoke| Pipe::new(spoke, 0)).collect();
-        World { endpoints, pipes, now: 1_000_000 }
+        World { endpoints, pipes, now: 1_000_000, found_old: Vec::new() }
     }
 
     /// Two endpoints that know each other and share a Pair, without a ticket having been used.

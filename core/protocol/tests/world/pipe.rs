@@ -7,7 +7,7 @@ use spook_protocol::etcp::handshake::{MAX_MESSAGE_1, MAX_MESSAGE_2};
 use spook_protocol::etcp::{Authorised, Contact, Dialling, ExpectWelcome, Hello, HelloKind, ReceivedHello, Welcome, receive_hello};
 use spook_protocol::link::frame::Frame;
 use spook_protocol::link::records::{Inbox, put_hello_length};
-use spook_protocol::link::{Connection, Directions, Ended, Resume, Why};
+use spook_protocol::link::{Connection, Directions, Ended, Meeting, Resume, Verdict, Why};
 use spook_protocol::registry::PeerIndex;
 use spook_protocol::wire::Reader;
 use std::collections::VecDeque;
@@ -43,6 +43,8 @@ pub struct Side {
     pub messages: Vec<usize>,
     /// Everything that was sent, message by message, if somebody wants it.
     pub tape: Option<Vec<Vec<u8>>>,
+    /// What the link is, until the other side has proved that it knows.
+    pub meeting: Option<Meeting>,
     /// The last bytes of a link that this side ended.
     pub farewell: Vec<u8>,
 }
@@ -50,12 +52,14 @@ pub struct Side {
 pub struct Pipe {
     /// The one that dials, and the one that listens.
     pub sides: [Side; 2],
+    /// Nobody dials.
+    pub is_blocked: bool,
     attempts: u64,
 }
 
 impl Pipe {
     pub fn new(dials: usize, listens: usize) -> Pipe {
-        Pipe { sides: [dials, listens].map(|endpoint| Side { endpoint, ..Side::default() }), attempts: 0 }
+        Pipe { sides: [dials, listens].map(|endpoint| Side { endpoint, ..Side::default() }), is_blocked: false, attempts: 0 }
     }
 
     pub fn joins(&self, endpoint: usize) -> bool {
@@ -114,8 +118,9 @@ impl Pipe {
 impl World {
     /// Begins a handshake if the pipe is down and the two may meet.
     pub fn connect(&mut self, index: usize) -> bool {
+        let hellos: u64 = self.pipes.iter().map(|pipe| pipe.attempts).sum();
         let (now, pipe) = (self.now, &mut self.pipes[index]);
-        if !matches!(pipe.sides[0].state, State::Down) {
+        if pipe.is_blocked || !matches!(pipe.sides[0].state, State::Down) {
             return false;
         }
         self.cut(index);
@@ -133,7 +138,7 @@ impl World {
         };
         let peer = endpoint.running.meet(them);
         // A crash may have lost the last timestamp; a clock that does not go back is what the endpoint needs then.
-        let timestamp_ms = 1_700_000_000_000 + now + pipe.attempts;
+        let timestamp_ms = 1_700_000_000_000 + now + hellos;
         endpoint.running.hellos[peer.0 as usize].1 = timestamp_ms;
         let mine = endpoint.running.registry.resume(peer);
         let mut body = Vec::new();
@@ -182,6 +187,7 @@ impl World {
     pub fn cut_side(&mut self, index: usize, side: usize) {
         let side = &mut self.pipes[index].sides[side];
         side.out.clear();
+        side.meeting = None;
         if let State::Up(_, peer) = std::mem::take(&mut side.state) {
             let endpoint = &mut self.endpoints[side.endpoint];
             endpoint.running.linked(peer, false);
@@ -259,6 +265,11 @@ impl World {
             State::Up(connection, peer) => {
                 let mut host = EndpointHost { endpoint: &mut self.endpoints[who], peer: *peer, now };
                 let handled = connection.handle_bytes(bytes, now, &mut host);
+                if connection.messages().1 > 0
+                    && let Some(meeting) = side.meeting.take()
+                {
+                    self.endpoints[who].running.registry.confirm_meeting(*peer, meeting);
+                }
                 self.conclude(index, at, handled);
             }
         }
@@ -291,7 +302,11 @@ impl World {
         let peer = endpoint.running.meet(*authorised.initiator());
         endpoint.running.hellos[peer.0 as usize].0 = authorised.hello().timestamp_ms;
         let theirs = Resume::read(&mut Reader::new(&authorised.hello().body)).unwrap();
-        let mine = endpoint.running.registry.resume(peer);
+        let verdict = endpoint.running.registry.judge(peer, &theirs);
+        if verdict != Verdict::Fine {
+            return self.found_old(index, [verdict != Verdict::MineIsOld, verdict != Verdict::TheirsIsOld]);
+        }
+        let mine = endpoint.running.registry.resume_for(peer, &theirs);
         let mut directions = begin(endpoint, peer, &mine, &theirs);
         let mut body = Vec::new();
         mine.put(&mut body);
@@ -299,6 +314,10 @@ impl World {
         let options = endpoint.config.options;
         let welcome = Welcome { version: 1, addresses: vec![], body };
         let (message, channel, _) = authorised.welcome(&welcome, pipe.seed(2)).unwrap();
+        let meeting = mine.met.next(&theirs.met, channel.handshake_hash());
+        endpoint.running.registry.offer_meeting(peer, &theirs, meeting);
+        endpoint.store_meetings(peer);
+        pipe.sides[1].meeting = Some(meeting);
         pipe.sides[1].put_hello(&message);
         let connection = directions.connect(channel, now, options);
         pipe.sides[1].state = State::Up(Box::new(connection), peer);
@@ -315,7 +334,17 @@ impl World {
         let peer = endpoint.running.meet(*evidence.keys());
         let mut reader = Reader::new(&welcome.body);
         let theirs = Resume::read(&mut reader).unwrap();
+        let verdict = endpoint.running.registry.judge(peer, &theirs);
+        if verdict == Verdict::TheirsIsOld {
+            endpoint.running.registry.begin_link(peer, &theirs);
+            return self.cut(index);
+        } else if verdict != Verdict::Fine {
+            return self.found_old(index, [true, false]);
+        }
         let directions = begin(endpoint, peer, &mine, &theirs);
+        let meeting = mine.met.next(&theirs.met, channel.handshake_hash());
+        endpoint.running.registry.confirm_meeting(peer, meeting);
+        endpoint.store_meetings(peer);
         let mut connection = directions.connect(channel, now, endpoint.config.options);
         let mut host = EndpointHost { endpoint, peer, now };
         let farther = inbox.into_rest();
@@ -324,6 +353,22 @@ impl World {
         side.state = State::Up(Box::new(connection), peer);
         self.link_up(index, 0, peer);
         self.conclude(index, 0, handled);
+    }
+
+    /// One side of a pipe, or both, found out that its ledger is a copy.
+    fn found_old(&mut self, index: usize, is_old: [bool; 2]) {
+        for side in [0, 1].into_iter().filter(|&side| is_old[side]) {
+            let who = self.pipes[index].sides[side].endpoint;
+            self.found_old.push(who);
+            for pipe in 0..self.pipes.len() {
+                if self.pipes[pipe].joins(who) {
+                    self.cut(pipe);
+                }
+            }
+            let epoch = 0x9000 + self.found_old.len() as u32;
+            self.endpoints[who].begin_epoch(epoch);
+        }
+        self.cut(index);
     }
 
     fn link_up(&mut self, index: usize, side: usize, peer: PeerIndex) {
@@ -372,7 +417,7 @@ fn authorise(endpoint: &Endpoint, received: ReceivedHello) -> Authorised {
 
 fn begin(endpoint: &mut Endpoint, peer: PeerIndex, mine: &Resume, theirs: &Resume) -> Directions {
     let registry = &mut endpoint.running.registry;
-    let start = mine.start(registry.me(), registry.peer_id(peer), theirs).expect("no ledger is old here");
+    let start = registry.start(peer, mine, theirs);
     let pairs = registry.begin_link(peer, theirs);
     for pair in endpoint.running.registry.take_refused(peer) {
         let number = endpoint.running.registry.arrive(pair, spook_protocol::estp::Stamp::ZERO).number;

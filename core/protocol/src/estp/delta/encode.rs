@@ -21,6 +21,8 @@ pub struct Cut {
     pub receiver_holds: u64,
     /// ... but not these: the sender was stopped uncleanly and does not know what it had told of them.
     pub sender_lost: Lost,
+    /// The receiver is one of several copies, each under its own author epoch: what another one knows or has given back says nothing of it.
+    pub among_copies: bool,
 }
 
 /// What the sender of a link knows in common with the receiver.
@@ -80,7 +82,7 @@ pub(super) fn is_for_receiver(half: &HalfPair, version: &Version, ends: Ends, cu
     if author == ends.receiver {
         cut.receiver_lost.contains(version.number) && !canary::sings(Canary::LostNotReturned)
     } else {
-        author != ends.sender || version.number > cut.after
+        author != ends.sender || version.number > cut.after || cut.among_copies
     }
 }
 
@@ -171,7 +173,7 @@ fn wire_birth(half: &HalfPair, birth: Birth, ends: Ends) -> WireBirth {
 
 fn is_known(birth: WireBirth, ends: Ends, cut: Cut) -> bool {
     match birth.author {
-        None => birth.number <= cut.receiver_holds && !cut.sender_lost.contains(birth.number),
+        None => birth.number <= cut.receiver_holds && !cut.sender_lost.contains(birth.number) && !cut.among_copies,
         Some(author) => author == ends.receiver && !cut.receiver_lost.contains(birth.number),
     }
 }

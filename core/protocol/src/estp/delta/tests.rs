@@ -61,7 +61,13 @@ impl Side {
     }
 
     fn cut(&self) -> Cut {
-        Cut { after: self.sent, sender_lost: Lost::default(), receiver_lost: Lost::default(), receiver_holds: self.acked }
+        Cut {
+            after: self.sent,
+            sender_lost: Lost::default(),
+            receiver_lost: Lost::default(),
+            receiver_holds: self.acked,
+            among_copies: false,
+        }
     }
 
     fn delta(&mut self, side: u8) -> Vec<u8> {

@@ -118,8 +118,11 @@ impl HalfPair {
                 continue;
             }
             let Author { endpoint, epoch } = place.author;
-            let line = if endpoint == self.me().endpoint { &mut own } else { &mut theirs };
-            let sample = Sample { number: version.number, arrival, epoch: Some(epoch), low: place, high: place };
+            let is_own = endpoint == self.me().endpoint;
+            // Another copy of this half counts for itself: what it wrote is acknowledged by the number under which it came here.
+            let number = if is_own && place.author != self.me() { arrival } else { version.number };
+            let line = if is_own { &mut own } else { &mut theirs };
+            let sample = Sample { number, arrival, epoch: Some(epoch), low: place, high: place };
             *line = Some(line.map_or(sample, |before| before.and(sample)));
         }
         if let Some(sample) = own {

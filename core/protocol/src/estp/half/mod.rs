@@ -3,6 +3,7 @@
 mod apply;
 mod change;
 mod conflict;
+mod epoch;
 mod merge;
 mod ordered;
 mod read;
@@ -130,6 +131,8 @@ pub struct HalfRecord {
     pub is_opener: bool,
     /// Numbers of own candidates that are not known here, and a peer may have to give back.
     pub lost: Vec<Lost>,
+    /// See [`HalfPair::last_change`].
+    pub changed: u64,
 }
 
 impl HalfRecord {
@@ -147,6 +150,7 @@ impl HalfRecord {
             is_opener: peer.is_some(),
             // It may have been here before, and everything of it lost.
             lost: vec![Lost { from: 0, to: u64::MAX }],
+            changed: 0,
         }
     }
 }
@@ -296,6 +300,7 @@ impl HalfPair {
             last_remote_arrival,
             is_opener,
             lost: self.lost.clone(),
+            changed: self.last_change(),
         }
     }
 
@@ -408,9 +413,11 @@ fn restored_commit(record: &HalfRecord, me: Author) -> Commit {
     let stretch = |is_mine: bool| {
         let of_side = vector.entries().iter().filter(|seen| (seen.author.endpoint == me.endpoint) == is_mine && seen.number > 0);
         let sample = |seen: &Seen| {
+            // Numbers that another copy of this half gave are none of this counter.
+            let number = if is_mine { seen.number.min(record.changed) } else { seen.number };
             let high = Place { stamp: seen.stamp, author: seen.author, number: seen.number };
-            let arrival = if is_mine { seen.number } else { *last_remote_arrival };
-            Sample { number: seen.number, arrival, epoch: Some(seen.author.epoch), low: low.min(high), high }
+            let arrival = if is_mine { number } else { *last_remote_arrival };
+            Sample { number, arrival, epoch: Some(seen.author.epoch), low: low.min(high), high }
         };
         of_side.map(sample).reduce(Sample::and)
     };

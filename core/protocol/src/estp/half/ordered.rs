@@ -69,7 +69,7 @@ impl HalfPair {
         }
     }
 
-    fn with_log<R>(&mut self, work: impl FnOnce(&mut Ordered, &mut Scene<'_, StateBlock>) -> R) -> Option<R> {
+    pub(super) fn with_log<R>(&mut self, work: impl FnOnce(&mut Ordered, &mut Scene<'_, StateBlock>) -> R) -> Option<R> {
         let HalfPair { log, state, vector, rules, .. } = self;
         let log = log.as_mut()?;
         let schema = Arc::clone(state.schema());
@@ -211,7 +211,7 @@ impl HalfPair {
     }
 
     /// Counts changes of what is shown at these paths, and keeps them if somebody observes. In a strong Pair nothing is shown before it is committed.
-    fn note_paths(&mut self, paths: &[Arc<str>], number: u64) {
+    pub(super) fn note_paths(&mut self, paths: &[Arc<str>], number: u64) {
         if !self.shows_committed() {
             let me = self.me;
             self.note_versions(paths, number, me, |state, cell| state.version(cell));
@@ -284,7 +284,7 @@ impl HalfPair {
         self.vector.index_of(dot.author).map(|author: AuthorIndex| (author, dot.number))
     }
 
-    fn note_flips(&mut self) {
+    pub(super) fn note_flips(&mut self) {
         let Some(log) = &mut self.log else { return };
         for flip in log.take_flips() {
             if let Verdict::Unresolved { path, rule, failure } = &flip.verdict {

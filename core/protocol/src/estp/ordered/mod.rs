@@ -31,6 +31,7 @@ mod guard;
 mod judge;
 mod keep;
 mod log;
+mod renew;
 mod review;
 mod seed;
 mod step;
@@ -61,7 +62,7 @@ use super::place::Place;
 use fold::{Causes, Fold, Touched, set_verdict};
 use log::Log;
 use review::Remembered;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// How many final rejections a half remembers, to answer for them when asked.
@@ -95,6 +96,8 @@ pub struct Ordered {
     remembered: VecDeque<Remembered>,
     /// Bodies that the ledger has to forget.
     removed: Vec<Key>,
+    /// Own candidates that were written again under other names in this run, and those.
+    renamed: BTreeMap<Key, Key>,
 }
 
 /// A candidate about to be written.
@@ -139,6 +142,7 @@ impl Ordered {
             returned: BTreeSet::new(),
             remembered: VecDeque::new(),
             removed: Vec::new(),
+            renamed: BTreeMap::new(),
         }
     }
 
@@ -213,6 +217,7 @@ impl Ordered {
 
     /// How a candidate stands; `None` if this half has not applied it. Of candidates rejected for good only the last 1,024 are remembered as such.
     pub fn status(&self, vector: &VersionVector, key: Key) -> Option<Status> {
+        let key = self.renamed.get(&key).copied().unwrap_or(key);
         if let Some(at) = self.log.find(key) {
             let verdict = self.log.get(at).and_then(|entry| entry.verdict.clone());
             return Some(Status::Tentative(verdict.unwrap_or(Verdict::Waiting)));

@@ -77,6 +77,10 @@ pub enum Refusal {
     TicketUsed,
     /// 5: too many links; try again later.
     Busy,
+    /// 6: its ledger turned out to be a copy, and it is about to go on under a new author epoch; try again.
+    Renewing,
+    /// 7: the ledger of the initiator is a copy: it has to go on under a new author epoch.
+    LedgerIsOld,
     /// A reason that a newer version gave.
     Other(u8),
 }
@@ -89,6 +93,8 @@ impl Refusal {
             Refusal::TicketExpired => 3,
             Refusal::TicketUsed => 4,
             Refusal::Busy => 5,
+            Refusal::Renewing => 6,
+            Refusal::LedgerIsOld => 7,
             Refusal::Other(byte) => byte,
         }
     }
@@ -100,6 +106,8 @@ impl Refusal {
             3 => Refusal::TicketExpired,
             4 => Refusal::TicketUsed,
             5 => Refusal::Busy,
+            6 => Refusal::Renewing,
+            7 => Refusal::LedgerIsOld,
             other => Refusal::Other(other),
         }
     }
@@ -110,7 +118,7 @@ impl Refusal {
             Refusal::Version => "VERSION",
             Refusal::TicketExpired => "TICKET_EXPIRED",
             Refusal::TicketUsed => "TICKET_USED",
-            Refusal::Busy => "BACKPRESSURE",
+            Refusal::Busy | Refusal::Renewing | Refusal::LedgerIsOld => "BACKPRESSURE",
             Refusal::Revoked | Refusal::Other(_) => "REFUSED",
         }
     }
@@ -124,6 +132,8 @@ impl fmt::Display for Refusal {
             Refusal::TicketExpired => f.write_str("the ticket has expired"),
             Refusal::TicketUsed => f.write_str("the ticket was used by another endpoint"),
             Refusal::Busy => f.write_str("it has too many links"),
+            Refusal::Renewing => f.write_str("its ledger is a copy, and it goes on under a new author epoch"),
+            Refusal::LedgerIsOld => f.write_str("the ledger here is a copy that another one has gone beyond"),
             Refusal::Other(byte) => write!(f, "reason {byte}"),
         }
     }

@@ -2,12 +2,16 @@
 //!
 //! An engine keeps it behind one lock that is held for a few instructions. It is always taken after the lock of a Pair, never before one.
 
+mod lineage;
+#[cfg(test)]
+mod tests;
+
 use crate::canary::{self, Canary};
-use crate::estp::Stamp;
 use crate::estp::feed::{FeedEntry, FeedIndex, Issue, Sequencer};
 use crate::estp::half::Horizon;
+use crate::estp::{Author, Stamp};
 use crate::id::{EndpointId, PairId};
-use crate::link::{Held, Lost, Progress, Resume};
+use crate::link::{Held, Lineage, Lost, Meetings, Progress, Resume};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A Pair of this endpoint: dense, in the order of creation.
@@ -48,6 +52,17 @@ struct PeerEntry {
     listed: Vec<(PairIndex, u64)>,
     slots: BTreeMap<u64, PairIndex>,
     held: Held,
+    /// The links with it, under the present author epochs of both.
+    met: Meetings,
+    /// Those under the author epoch that this endpoint had before, until there is one under the present epoch.
+    before: (u32, Meetings),
+    /// What is remembered of its other author epochs, the last one first.
+    former: Vec<Lineage>,
+    /// The largest of its numbers that anything here speaks of.
+    seen: u64,
+    /// What the ledger's record says of `held`, and what it will say once the present batch is durable.
+    recorded: u64,
+    collected: u64,
     lost: Lost,
     /// The same to the number.
     gaps: Vec<Lost>,
@@ -69,9 +84,13 @@ struct PeerEntry {
 pub struct Registry {
     me: EndpointId,
     epoch: u32,
+    /// The last number that was given before this epoch, or this run.
+    begun_after: u64,
     sequencer: Sequencer,
     ledger: FeedIndex,
     durable: u64,
+    /// A ledger keeps what is held of the peers: they are told of no more than its records say.
+    keeps_records: bool,
     pairs: Vec<PairEntry>,
     in_ledger: Vec<PairIndex>,
     peers: Vec<PeerEntry>,
@@ -89,8 +108,15 @@ pub struct LedgerCut {
 impl Registry {
     /// The registry of `me` in an author epoch. Everything up to `durable` is in the ledger.
     pub fn new(me: EndpointId, epoch: u32, mut sequencer: Sequencer, durable: u64) -> Registry {
-        let ledger = sequencer.add_feed();
-        Registry { me, epoch, sequencer, ledger, durable, pairs: Vec::new(), in_ledger: Vec::new(), peers: Vec::new() }
+        let (ledger, begun_after) = (sequencer.add_feed(), sequencer.last());
+        let (pairs, in_ledger, peers) = (Vec::new(), Vec::new(), Vec::new());
+        Registry { me, epoch, begun_after, sequencer, ledger, durable, keeps_records: false, pairs, in_ledger, peers }
+    }
+
+    /// There is a ledger, whose batches have what [`Registry::record_held`] gives. From then on peers are told of what these records say, so that
+    /// an endpoint that says less than before is one whose ledger went back.
+    pub fn keep_records(&mut self) {
+        self.keeps_records = true;
     }
 
     /// This endpoint.
@@ -101,6 +127,11 @@ impl Registry {
     /// Its author epoch.
     pub fn epoch(&self) -> u32 {
         self.epoch
+    }
+
+    /// Who writes here.
+    pub fn author(&self) -> Author {
+        Author { endpoint: self.me, epoch: self.epoch }
     }
 
     /// The counter and the clock.
@@ -129,6 +160,11 @@ impl Registry {
         self.in_ledger.push(pair);
     }
 
+    /// How many Pairs there are.
+    pub fn pair_count(&self) -> usize {
+        self.pairs.len()
+    }
+
     /// The name of a Pair.
     pub fn pair_id(&self, pair: PairIndex) -> PairId {
         self.pairs[pair.0 as usize].id
@@ -141,11 +177,8 @@ impl Registry {
 
     /// Enters a peer. `lost` is what this endpoint lost when it was stopped uncleanly, `progress` the last that it knows of the peer, and `placed` up
     /// to which of the own numbers the peer's acknowledgements were placing.
-    pub fn add_peer(&mut self, id: EndpointId, held: Held, mut lost: Lost, progress: Progress, placed: u64) -> PeerIndex {
-        if !lost.is_empty() {
-            // What the peer acknowledged after the ledger was written may have been sent under names that are forgotten now.
-            lost.from = lost.from.min(progress.held);
-        }
+    pub fn add_peer(&mut self, id: EndpointId, held: Held, lost: Lost, progress: Progress, placed: u64) -> PeerIndex {
+        let lost = lineage::lost_to(lost, progress);
         let feed = self.sequencer.add_feed();
         self.peers.push(PeerEntry {
             id,
@@ -153,6 +186,12 @@ impl Registry {
             listed: Vec::new(),
             slots: BTreeMap::new(),
             held,
+            met: Meetings::default(),
+            before: (0, Meetings::default()),
+            former: Vec::new(),
+            seen: held.number,
+            recorded: held.number,
+            collected: held.number,
             lost,
             gaps: Vec::new(),
             marks: VecDeque::new(),
@@ -262,6 +301,7 @@ impl Registry {
     pub fn received_up_to(&mut self, peer: PeerIndex, mark: u64) {
         let last = self.sequencer.last();
         let peer = &mut self.peers[peer.0 as usize];
+        peer.seen = peer.seen.max(mark);
         match peer.marks.back_mut() {
             Some((waiting, number)) if *number == last => *waiting = mark.max(*waiting),
             _ => peer.marks.push_back((mark, last)),
@@ -280,12 +320,8 @@ impl Registry {
             peer.held.epoch = theirs.epoch;
         }
         if peer.held.epoch != theirs.epoch {
-            peer.held = Held { epoch: theirs.epoch, number: 0 };
-            // Another ledger than before, perhaps an old copy: what that one held says nothing about this one.
-            peer.progress = Progress::default();
             before = 0;
-            peer.placed = 0;
-            peer.placing.clear();
+            peer.enter_lineage(theirs.epoch, self.keeps_records);
         }
         peer.progress.durable = theirs.durable;
         peer.peer_lost = theirs.lost;
@@ -297,8 +333,9 @@ impl Registry {
 
     /// What this endpoint says of itself at the beginning of a link.
     pub fn resume(&self, peer: PeerIndex) -> Resume {
-        let PeerEntry { held, lost, .. } = self.peers[peer.0 as usize];
-        Resume { epoch: self.epoch, last: self.sequencer.last(), durable: self.durable, lost, held }
+        let PeerEntry { lost, met, .. } = self.peers[peer.0 as usize];
+        let held = self.told(peer);
+        Resume { epoch: self.epoch, last: self.sequencer.last(), durable: self.durable, lost, held, met }
     }
 
     /// How far the peer's state is held durably here.
@@ -333,7 +370,11 @@ impl Registry {
 
     /// How far this endpoint has got, as the peer is told.
     pub fn progress(&self, peer: PeerIndex) -> Progress {
-        Progress { held: self.peers[peer.0 as usize].held.number, durable: self.durable }
+        Progress { held: self.told(peer).number, durable: self.durable }
+    }
+
+    fn told(&self, peer: PeerIndex) -> Held {
+        self.peers[peer.0 as usize].told(self.keeps_records)
     }
 
     /// The peer said how far it has got, and that everything it had issued before it applied the own numbers up to `placed` has come: that counts
@@ -380,10 +421,11 @@ impl Registry {
     }
 
     /// How far a peer's state will be held once everything up to `number` is durable: what the batch up to that number has to say of the peer.
-    pub fn held_at(&self, peer: PeerIndex, number: u64) -> Held {
-        let peer = &self.peers[peer.0 as usize];
+    pub fn record_held(&mut self, peer: PeerIndex, number: u64) -> Held {
+        let peer = &mut self.peers[peer.0 as usize];
         let mark = peer.marks.iter().take_while(|(_, own)| *own <= number).map(|(mark, _)| *mark).max();
-        Held { number: mark.map_or(peer.held.number, |mark| mark.max(peer.held.number)), ..peer.held }
+        peer.collected = mark.map_or(peer.held.number, |mark| mark.max(peer.held.number));
+        Held { number: peer.collected, ..peer.held }
     }
 
     /// The ledger is durable up to `number`. Returns the Pairs for which that may settle something.
@@ -394,6 +436,7 @@ impl Registry {
         for index in 0..self.peers.len() {
             let peer = &mut self.peers[index];
             let placed = peer.placed;
+            peer.recorded = peer.collected;
             peer.settle_marks(self.durable);
             peer.settle_placing(self.durable);
             if peer.placed > placed {
@@ -425,6 +468,11 @@ impl Registry {
 }
 
 impl PeerEntry {
+    /// How far the peer's state is held, as it may be told.
+    fn told(&self, keeps_records: bool) -> Held {
+        Held { number: if keeps_records { self.held.number.min(self.recorded) } else { self.held.number }, ..self.held }
+    }
+
     fn last_placed(&self) -> u64 {
         self.placing.back().map_or(self.placed, |(placed, _)| *placed)
     }
@@ -448,92 +496,5 @@ impl PeerEntry {
             self.gaps.clear();
             self.marks.pop_front();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::estp::Clock;
-
-    fn registry() -> Registry {
-        let mut sequencer = Sequencer::after(0, Clock::after(Stamp::ZERO));
-        sequencer.raise_ceilings(u64::MAX, Stamp::MAX);
-        Registry::new(EndpointId::from_bytes([1; 16]), 7, sequencer, 0)
-    }
-
-    fn peer(registry: &mut Registry, byte: u8) -> PeerIndex {
-        registry.add_peer(EndpointId::from_bytes([byte; 16]), Held::default(), Lost::default(), Progress::default(), 0)
-    }
-
-    #[test]
-    fn a_peer_is_told_of_the_pairs_shared_with_it_alone() {
-        let mut registry = registry();
-        let (left, right) = (peer(&mut registry, 2), peer(&mut registry, 3));
-        let pairs: Vec<PairIndex> = (0..3).map(|byte| registry.add_pair(PairId::from_bytes([byte; 16]), 0, true)).collect();
-        assert!(registry.share(pairs[0], Share { peer: left, slot: 0 }, 0));
-        assert!(registry.share(pairs[1], Share { peer: left, slot: 2 }, 0));
-        assert!(registry.share(pairs[2], Share { peer: right, slot: 0 }, 0));
-        assert!(!registry.share(pairs[2], Share { peer: left, slot: 4 }, 0), "shared already");
-        for pair in [0, 2, 1, 0] {
-            registry.issue(pairs[pair], 0);
-        }
-        let mut slots = Vec::new();
-        assert_eq!(registry.changed_after(left, 0, &mut slots), Some(4));
-        assert_eq!(slots, [0, 2]);
-        assert_eq!(registry.free_slot(left), 4);
-        let larger = EndpointId::from_bytes([0; 16]);
-        let smaller = registry.add_peer(larger, Held::default(), Lost::default(), Progress::default(), 0);
-        assert_eq!(registry.free_slot(smaller), 1);
-    }
-
-    #[test]
-    fn a_mark_is_held_only_when_what_came_with_it_is_durable() {
-        let mut registry = registry();
-        let left = peer(&mut registry, 2);
-        let pair = registry.add_pair(PairId::from_bytes([9; 16]), 0, true);
-        assert!(registry.share(pair, Share { peer: left, slot: 0 }, 0));
-        registry.arrive(pair, Stamp::ZERO);
-        registry.received_up_to(left, 50);
-        registry.arrive(pair, Stamp::ZERO);
-        registry.received_up_to(left, 60);
-        assert_eq!(registry.progress(left).held, 0);
-        assert_eq!(registry.held_at(left, 1).number, 50);
-        assert_eq!(registry.made_durable(1), [pair]);
-        assert_eq!(registry.progress(left), Progress { held: 50, durable: 1 });
-        registry.made_durable(2);
-        assert_eq!(registry.progress(left).held, 60);
-        assert!(registry.ledger_cut().pairs.is_empty());
-    }
-
-    #[test]
-    fn what_a_peer_has_lost_is_known_from_the_beginning_of_the_link() {
-        let mut registry = registry();
-        let left = peer(&mut registry, 2);
-        let pair = registry.add_pair(PairId::from_bytes([9; 16]), 0, true);
-        assert!(registry.share(pair, Share { peer: left, slot: 0 }, 0));
-        let lost = Lost { from: 40, to: 90 };
-        registry.begin_link(left, &Resume { epoch: 3, last: 90, durable: 90, lost, held: Held::default() });
-        assert_eq!(registry.horizon(pair).peer_lost, lost);
-        registry.begin_link(left, &Resume { epoch: 3, last: 95, durable: 95, lost: Lost::default(), held: Held::default() });
-        assert!(registry.horizon(pair).peer_lost.is_empty());
-        registry.acknowledged(left, Progress { held: 7, durable: 95 }, 0);
-        registry.begin_link(left, &Resume { epoch: 4, last: 95, durable: 95, lost: Lost::default(), held: Held { epoch: 7, number: 5 } });
-        assert_eq!((registry.horizon(pair).peer_holds, registry.horizon(pair).peer_epoch), (5, 4), "another ledger than before");
-        registry.set_refused(pair, true);
-        assert_eq!(registry.horizon(pair).peer_holds, 0);
-    }
-
-    #[test]
-    fn nothing_is_told_of_while_the_ceilings_are_too_low() {
-        let sequencer = Sequencer::after(0, Clock::after(Stamp::ZERO));
-        let mut registry = Registry::new(EndpointId::from_bytes([1; 16]), 7, sequencer, 0);
-        let left = peer(&mut registry, 2);
-        let pair = registry.add_pair(PairId::from_bytes([9; 16]), 0, true);
-        assert!(registry.share(pair, Share { peer: left, slot: 0 }, 0));
-        registry.issue(pair, 5);
-        assert_eq!(registry.changed_after(left, 0, &mut Vec::new()), None);
-        registry.sequencer().raise_ceilings(10, Stamp::new(10, 0));
-        assert_eq!(registry.changed_after(left, 0, &mut Vec::new()), Some(1));
     }
 }
