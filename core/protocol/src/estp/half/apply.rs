@@ -141,8 +141,11 @@ impl HalfPair {
         let cell = *cell;
         let before = self.state.arrival(cell);
         let survivor = Survivor { is_settled: *is_settled, ..Survivor::new(version.clone(), context.clone()) };
-        let stays = !self.is_known(version, known) && self.admit(cell, survivor, number, birth.unwrap_or_default());
+        let is_known = self.is_known(version, known);
+        let stays = !is_known && self.admit(cell, survivor, number, birth.unwrap_or_default());
+        // A name that comes with what is known is known, or outdated: the cell may have been created again since.
         if before > 0
+            && !is_known
             && let Some(birth) = birth
         {
             self.take_birth(cell, *birth, number, stays);
