@@ -147,16 +147,15 @@ impl PairRecord {
             put_varint(out, seen.number);
             out.extend_from_slice(&seen.stamp.bits().to_le_bytes());
         }
-        let HalfRecord { committed, uncommitted_own, uncommitted_theirs, last_remote_arrival, is_opener, lost, .. } = &self.half;
+        let HalfRecord { committed, committed_alone, uncommitted_own, uncommitted_theirs, last_remote_arrival, is_opener, lost, .. } = &self.half;
         out.push(
             u8::from(committed.is_some())
                 | u8::from(*uncommitted_own) << 1
                 | u8::from(*uncommitted_theirs) << 2
-                | u8::from(*is_opener) << 3,
+                | u8::from(*is_opener) << 3
+                | u8::from(committed_alone.is_some()) << 4,
         );
-        if let Some(place) = committed {
-            put_place(out, place);
-        }
+        committed.iter().chain(committed_alone).for_each(|place| put_place(out, place));
         put_varint(out, *last_remote_arrival);
         put_lost(out, lost);
         put_value(out, &self.schema);
@@ -179,12 +178,14 @@ impl PairRecord {
         let vector = read_vector(&mut reader)?;
         let flags = reader.byte()?;
         let committed = if flags & 1 == 0 { None } else { Some(read_place(&mut reader)?) };
+        let committed_alone = if flags & 16 == 0 { None } else { Some(read_place(&mut reader)?) };
         let half = HalfRecord {
             peer,
             vector,
             settled_count,
             joined,
             committed,
+            committed_alone,
             uncommitted_own: flags & 2 != 0,
             uncommitted_theirs: flags & 4 != 0,
             last_remote_arrival: reader.varint()?,
@@ -436,6 +437,7 @@ mod tests {
                 settled_count: 4,
                 joined: 80,
                 committed: slot.map(|_: u64| Place { stamp: Stamp::new(5, 5), author, number: 70 }),
+                committed_alone: slot.map(|_| Place { stamp: Stamp::new(4, 4), author, number: 60 }),
                 uncommitted_own: true,
                 uncommitted_theirs: slot.is_some(),
                 last_remote_arrival: 66,

@@ -64,6 +64,7 @@ fn frames() {
         pair: PairId::from_bytes([5; 16]),
         name: "thermostat".into(),
         ticket,
+        clock: Stamp::new(1_700_000_000_000, 7),
         schema: Value::object([("version", 1i64)]),
     };
     let mut golden = Golden::default();

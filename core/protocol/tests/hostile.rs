@@ -5,7 +5,7 @@
 mod world;
 
 use spook_protocol::error::Code;
-use spook_protocol::estp::Operation;
+use spook_protocol::estp::{Operation, Stamp};
 use spook_protocol::etcp::{Channel, Contact, Dialling, Hello, PairId, TicketId};
 use spook_protocol::link::frame::{Frame, Kind, LAST_PART, MARK_IS_LAST, TO_THE_END};
 use spook_protocol::link::incoming::Fault;
@@ -128,6 +128,7 @@ fn offers(count: u64) -> Vec<u8> {
         pair: PairId::from_bytes([3; 16]),
         name: String::new(),
         ticket: TicketId([1; 8]),
+        clock: Stamp::ZERO,
         schema: Value::empty_object(),
     };
     frames((0..count).map(|slot| Frame::Offer(offer(slot))))

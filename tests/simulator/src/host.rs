@@ -139,7 +139,8 @@ impl Host for EngineHost<'_> {
         let index = self.engine.registry.find_pair(pair).ok_or(Code::Refused)?;
         let slot = self.share(index, ticket)?;
         let schema = self.engine.core(index).schema.clone();
-        Ok(Offer { slot, pair, name: "PLAIN pair".to_owned(), ticket, schema })
+        let clock = self.engine.registry.sequencer().clock();
+        Ok(Offer { slot, pair, name: "PLAIN pair".to_owned(), ticket, clock, schema })
     }
 
     fn offered(&mut self, offer: Offer) -> Result<(), Code> {
@@ -151,6 +152,7 @@ impl Host for EngineHost<'_> {
             let fits = self.engine.registry.share_of(pair) == Some(share);
             return if fits { Ok(()) } else { Err(Code::Refused) };
         }
+        let clock = offer.clock_at(self.wall_ms());
         let me = self.engine.me();
         let registry = &mut self.engine.registry;
         let peer = registry.peer_id(share.peer);
@@ -159,7 +161,7 @@ impl Host for EngineHost<'_> {
         if !registry.share(pair, share, last) {
             return Err(Code::Refused);
         }
-        registry.arrive(pair, Stamp::ZERO);
+        registry.arrive(pair, clock);
         let mut half = new_half(me, HalfRecord::new(Some(peer)), &offer.schema);
         half.link_up();
         self.engine.add_core(pair, offer.pair, offer.schema, half);

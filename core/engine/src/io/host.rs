@@ -107,7 +107,7 @@ impl EngineHost<'_> {
             let terms = Terms { row, id: offer.pair, name, durability: Durability::Batched, schema, write_timeout: None };
             Ok(PairCore::awake(pair, terms, half))
         })?;
-        shared.arrive(core.index, Stamp::ZERO);
+        shared.arrive(core.index, offer.clock_at(shared.time.now_ms()));
         shared.notify_ledger();
         self.entangle(&core);
         Ok(core.index)
@@ -233,7 +233,8 @@ impl Host for EngineHost<'_> {
         let index = self.shared.registry().find_pair(pair).ok_or(Code::Refused)?;
         let core = self.shared.pair(index).ok_or(Code::Refused)?;
         let slot = self.share(&core, ticket)?;
-        Ok(Offer { slot, pair, name: core.name.clone(), ticket, schema: core.schema.to_value().clone() })
+        let clock = self.shared.registry().sequencer().clock();
+        Ok(Offer { slot, pair, name: core.name.clone(), ticket, clock, schema: core.schema.to_value().clone() })
     }
 
     fn offered(&mut self, offer: Offer) -> Result<(), Code> {

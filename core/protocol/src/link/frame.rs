@@ -5,6 +5,7 @@
 
 use super::host::Offer;
 use crate::error::Code;
+use crate::estp::Stamp;
 use crate::etcp::{PairId, TicketId, TicketSecret};
 use crate::limits;
 use crate::value::Value;
@@ -161,6 +162,7 @@ impl Frame {
                 body.extend_from_slice(&offer.ticket.0);
                 put_varint(&mut body, offer.name.len() as u64);
                 body.extend_from_slice(offer.name.as_bytes());
+                body.extend_from_slice(&offer.clock.bits().to_le_bytes());
                 put_value(&mut body, &offer.schema);
             }
             Frame::RefuseTicket(ticket, code) => {
@@ -213,6 +215,7 @@ impl Frame {
                 pair: PairId::from_bytes(body.array()?),
                 ticket: TicketId(body.array()?),
                 name: body.text(limits::NAME_BYTES)?.to_owned(),
+                clock: Stamp::from_bits(u64::from_le_bytes(body.array()?)),
                 schema: read_schema(&mut body)?,
             }),
             Kind::Accept => Frame::Accept(body.varint()?),
@@ -265,6 +268,7 @@ mod tests {
             pair: PairId::from_bytes([5; 16]),
             name: "thermostat".into(),
             ticket,
+            clock: Stamp::new(1 << 40, 3),
             schema: Value::object([("version", 1i64)]),
         };
         for frame in [

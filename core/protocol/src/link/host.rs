@@ -1,9 +1,10 @@
 //! What a link asks of the engine that it runs in.
 
+use super::hold::FUTURE_MS;
 use crate::error::Code;
-use crate::estp::HalfPair;
 use crate::estp::delta::Delta;
 use crate::estp::half::Violation;
+use crate::estp::{HalfPair, Stamp};
 use crate::etcp::{PairId, TicketId, TicketSecret};
 use crate::value::Value;
 
@@ -18,8 +19,18 @@ pub struct Offer {
     pub name: String,
     /// The ticket that was redeemed for it.
     pub ticket: TicketId,
+    /// The clock of the offering side: whatever the other one writes into the Pair comes after all that was committed without it.
+    pub clock: Stamp,
     /// Its schema, as its creator agreed to it.
     pub schema: Value,
+}
+
+impl Offer {
+    /// The clock of the offering side, as the other one takes it at that time of day. One that is far ahead carries nobody away: what it stamps is
+    /// held anyway.
+    pub fn clock_at(&self, wall_ms: u64) -> Stamp {
+        if self.clock.ms() <= wall_ms.saturating_add(FUTURE_MS) { self.clock } else { Stamp::ZERO }
+    }
 }
 
 /// How far this engine has got, for acknowledgements.

@@ -152,7 +152,8 @@ impl Host for EndpointHost<'_> {
         let pair = record.pair;
         let index = self.running().registry.find_pair(pair).ok_or(Code::Refused)?;
         let slot = self.share(index, ticket)?;
-        Ok(Offer { slot, pair, name: "pair".to_owned(), ticket, schema: Value::empty_object() })
+        let clock = self.running().registry.sequencer().clock();
+        Ok(Offer { slot, pair, name: "pair".to_owned(), ticket, clock, schema: Value::empty_object() })
     }
 
     fn offered(&mut self, offer: Offer) -> Result<(), Code> {
@@ -165,6 +166,7 @@ impl Host for EndpointHost<'_> {
         if !asked {
             return Err(Code::Refused);
         }
+        let clock = offer.clock_at(self.endpoint.wall_ms(self.now));
         let (me, schema) = (self.endpoint.me(), self.endpoint.config.schema());
         let Running { registry, halves, .. } = self.running();
         let last = registry.sequencer().last();
@@ -174,7 +176,7 @@ impl Host for EndpointHost<'_> {
         half.set_schema(schema);
         half.link_up();
         halves.push(half);
-        registry.arrive(pair, Stamp::ZERO);
+        registry.arrive(pair, clock);
         Ok(())
     }
 

@@ -68,6 +68,8 @@ pub struct HalfPair {
     last_remote_arrival: u64,
     settled_count: u64,
     joined: u64,
+    /// The commit point when the peer joined, and a new one began.
+    committed_alone: Option<Place>,
     /// Numbers of own candidates that this half does not know, and a peer may have to give back.
     lost: Vec<Lost>,
     /// Up to which of my numbers a peer may have been told of the cells that I named.
@@ -121,6 +123,8 @@ pub struct HalfRecord {
     pub joined: u64,
     /// The commit point.
     pub committed: Option<Place>,
+    /// The commit point when the peer joined, and a new one began.
+    pub committed_alone: Option<Place>,
     /// Candidates of this half were not committed when the record was made.
     pub uncommitted_own: bool,
     /// Candidates of the peer were not.
@@ -144,6 +148,7 @@ impl HalfRecord {
             settled_count: 0,
             joined: 0,
             committed: None,
+            committed_alone: None,
             uncommitted_own: false,
             uncommitted_theirs: false,
             last_remote_arrival: 0,
@@ -173,7 +178,7 @@ impl HalfPair {
     /// A half from the ledger's record; [`HalfPair::restore_cell`] brings back its cells.
     pub fn restore(me: Author, record: HalfRecord, hash_seed: u64) -> HalfPair {
         let commit = restored_commit(&record, me);
-        let HalfRecord { peer, mut vector, settled_count, joined, last_remote_arrival, is_opener, lost, .. } = record;
+        let HalfRecord { peer, mut vector, settled_count, joined, committed_alone, last_remote_arrival, is_opener, lost, .. } = record;
         // The table of a half that was stored is far from full: it is bounded when authors of peers are entered.
         let me = vector.intern(me).unwrap_or_default();
         let link = if peer.is_some() { LinkFact::Decohered(Reason::Restarted) } else { LinkFact::Created };
@@ -188,6 +193,7 @@ impl HalfPair {
             last_remote_arrival,
             settled_count,
             joined,
+            committed_alone,
             lost,
             told,
             prunable: Vec::new(),
@@ -295,6 +301,7 @@ impl HalfPair {
             settled_count,
             joined,
             committed: self.commit.point(),
+            committed_alone: self.committed_alone,
             uncommitted_own: !self.commit.own.is_empty(),
             uncommitted_theirs: !self.commit.theirs.is_empty(),
             last_remote_arrival,
@@ -371,7 +378,11 @@ impl HalfPair {
     /// The peer joined at this number, taken after the Pair was shared and stored with it before the Pair is offered.
     pub fn joined_at(&mut self, number: u64) {
         self.joined = number;
-        if self.is_ordered() {
+        // What was final without the peer stays so; what is final with it, begins anew: its clock may be behind all that was committed alone.
+        self.committed_alone = self.committed_alone.max(self.commit.point());
+        self.commit = Commit::default();
+        if let Some(log) = &mut self.log {
+            log.peer_joined();
             self.on(Event::LocalCandidate);
         } else if self.state.last_arrival() > 0 {
             let Seen { stamp, .. } = self.vector.seen(self.me);

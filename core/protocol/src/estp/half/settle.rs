@@ -83,9 +83,15 @@ impl HalfPair {
         self.commit.point()
     }
 
+    /// Up to which place everything had been committed when the peer joined.
+    pub fn committed_alone(&self) -> Option<Place> {
+        self.committed_alone
+    }
+
     /// Whether a candidate written here is committed.
     pub fn is_committed(&self, number: u64, stamp: Stamp) -> bool {
-        self.commit.includes(Place { stamp, author: self.me(), number })
+        let place = Place { stamp, author: self.me(), number };
+        self.commit.includes(place) || (number < self.joined && self.committed_alone.is_some_and(|alone| place <= alone))
     }
 
     /// Enters a candidate of this half among those to be committed.

@@ -115,6 +115,11 @@ impl Ordered {
         self.voided.drain(..self.voided.len().saturating_sub(VOIDED));
     }
 
+    /// A peer joined: what was committed without it says nothing of what may still come from it.
+    pub fn peer_joined(&mut self) {
+        self.committed = None;
+    }
+
     /// The body of a committed candidate is not kept any longer.
     fn drop_body(&mut self, entry: &Entry, me: EndpointId) {
         self.removed.push(entry.body.key());
