@@ -94,6 +94,8 @@ pub struct HalfPair {
     log: Option<Box<Ordered>>,
     /// Up to where the log can be committed, as of the last look.
     committable: Option<CommitPoint>,
+    /// Up to which number the anchor has told which positions it lost.
+    heard_gap: u64,
     /// Up to which of my numbers the peer holds everything, as of the last look.
     peer_held: u64,
     observed: Observed,
@@ -207,6 +209,7 @@ impl HalfPair {
             is_opener,
             log: None,
             committable: None,
+            heard_gap: 0,
             peer_held: 0,
             observed: Observed::default(),
         }

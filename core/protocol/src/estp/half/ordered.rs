@@ -118,8 +118,10 @@ impl HalfPair {
         for item in items {
             let admission = log.admit(&self.vector, item.clone(), number).map_err(Violation::Ordered)?;
             news += usize::from(admission != Admission::Known);
-            if let Item::Body { body, .. } = item {
-                self.vector.advance(body.author, body.number, body.stamp);
+            match item {
+                Item::Body { body, .. } => self.vector.advance(body.author, body.number, body.stamp),
+                Item::Gap(gap) => self.heard_gap = self.heard_gap.max(gap.to),
+                Item::Placed { .. } => {}
             }
         }
         Ok(news)
@@ -237,8 +239,12 @@ impl HalfPair {
             }
             Order::Anchor { here } => {
                 let durable = if here { horizon.durable_here } else { horizon.peer_durable };
-                let is_there = |position: &u64| *position <= durable && (here || !horizon.peer_lost.contains(*position));
-                let last = log.pending().map_while(|entry| entry.position.filter(is_there)).last()?;
+                // Positions of which the anchor may have lost some hold again once it has told which.
+                let is_told = here || self.heard_gap >= horizon.peer_lost.to;
+                let is_there = |position: &u64| *position <= durable && (is_told || !horizon.peer_lost.contains(*position));
+                // What was committed here stays so over a restart, too.
+                let is_here = |entry: &&Entry| entry.changed <= horizon.durable_here;
+                let last = log.pending().take_while(is_here).map_while(|entry| entry.position.filter(is_there)).last()?;
                 Some(CommitPoint::Position(last))
             }
         }
