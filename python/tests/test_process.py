@@ -112,6 +112,25 @@ class Exit(Test):
         """
         self.end(stuck)
 
+    def test_with_functions_that_are_busy(self) -> None:
+        """An interpreter that shuts down ends the threads that want it: they must not take the process along."""
+        busy = """
+            import spook, threading
+            begun = threading.Event()
+            def busy(*arguments):
+                begun.set()
+                while True:
+                    pass
+            node = spook.open()
+            node.register_rule("busy", busy, "transition", time_limit=0.05)
+            pair = node.create_pair("pair", {}, rules={"/order": "transition:busy"})
+            {act}
+            begun.wait()
+        """
+        for act in ("pair.write_state('/order', 1)", "pair.observe(callback=busy); pair.write_state('/a', 1)"):
+            for _ in range(3):
+                self.end(busy.replace("{act}", act))
+
     def test_from_inside_an_asyncio_loop(self) -> None:
         script = """
             import asyncio, sys, spook

@@ -3,6 +3,7 @@
 use crate::handle::PairHandle;
 use crate::{ending, notice};
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 use spook::Notice;
 use std::sync::Arc;
 
@@ -33,7 +34,8 @@ impl Observer {
 
 /// Calls the function. What it raises has nowhere else to go.
 fn tell(py: Python<'_>, callback: &Bound<'_, PyAny>, notice: &Notice) {
-    match notice::to_python(py, notice).and_then(|notice| callback.call1((notice,))) {
+    let called = notice::to_python(py, notice).and_then(|notice| ending::call(callback, &PyTuple::new(py, [notice])?));
+    match called {
         // The end of the process closes the engine under a running call; nobody wants to read of that.
         Err(_) if ending::is_exiting() => {}
         Err(error) => error.write_unraisable(py, Some(callback)),

@@ -14,7 +14,7 @@ pub(crate) fn function(function: Py<PyAny>) -> RuleKind {
     RuleKind::function(move |path, candidates| {
         function.ask(|py, function| {
             let candidates = candidates.iter().map(|candidate| found::rule_candidate(py, candidate)).collect::<PyResult<Vec<_>>>()?;
-            value::from_python(&function.call1((path, PyList::new(py, candidates)?))?)
+            value::from_python(&ending::call(function, &(path, PyList::new(py, candidates)?).into_pyobject(py)?)?)
         })
     })
 }
@@ -24,8 +24,8 @@ pub(crate) fn transition(function: Py<PyAny>) -> RuleKind {
     let function = Callable(Some(function));
     RuleKind::transition(move |path, state: Option<&Value>, candidate| {
         function.ask(|py, function| {
-            let given = function.call1((path, found::content(py, state)?, found::rule_candidate(py, candidate)?))?;
-            step(&given)
+            let arguments = (path, found::content(py, state)?, found::rule_candidate(py, candidate)?).into_pyobject(py)?;
+            step(&ending::call(function, &arguments)?)
         })
     })
 }
