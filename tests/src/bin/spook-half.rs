@@ -3,7 +3,7 @@
 //! | role | does |
 //! |---|---|
 //! | `create-sync`, `create-batched` | opens the Pair `p`, created if it is not there, and says a ticket if it has no peer |
-//! | `create-counted`, `create-guarded`, `create-anchored` | the same, `sync`, and each write also counts in a counter; with guards; strong, with an anchor |
+//! | `create-counted`, `create-guarded` | the same, `sync`, and each write also counts in a counter; in the latter it has a guard, too |
 //! | `join TICKET` | opens the only Pair there is, or redeems the ticket |
 //! | `fill` | writes until that fails, and says how |
 //!
@@ -13,8 +13,8 @@
 #![allow(clippy::unwrap_used, reason = "a process for tests")]
 
 use spook::{
-    Candidate, Code, CollapseOptions, Durability, Engine, Guard, Operation, Pair, PairOptions, TicketOptions, Value, Wait, Write,
-    WriteOptions, json,
+    Candidate, Code, CollapseOptions, Durability, Engine, Guard, Operation, Pair, PairOptions, TicketOptions, Value, Write, WriteOptions,
+    json,
 };
 use spook_tests::couple::options;
 use std::io::{BufRead, Write as _};
@@ -37,14 +37,11 @@ fn main() {
         "create-batched" => create(&engine, Durability::Batched, "{}"),
         "create-counted" => create(&engine, Durability::Sync, r#"{"rules": {"/n/*": "counter"}}"#),
         "create-guarded" => create(&engine, Durability::Sync, r#"{"guards": true, "rules": {"/n/*": "counter"}}"#),
-        "create-anchored" => {
-            create(&engine, Durability::Sync, r#"{"consistency": "strong", "anchor": "creator", "rules": {"/n/*": "counter"}}"#)
-        }
         "join" => join(&engine, &rest[0]),
         "fill" => return fill(&create(&engine, Durability::Sync, "{}")),
         other => panic!("no role {other}"),
     };
-    say(&format!("opened {}", json::to_string(&pair.read_tentative("").unwrap())));
+    say(&format!("opened {}", json::to_string(&pair.read_state("").unwrap())));
     let side = if role == "join" { "b" } else { "a" };
     let mut half = Half { pair, side, waiting: Vec::new() };
     loop {
@@ -52,7 +49,7 @@ fn main() {
         match command.split_whitespace().collect::<Vec<_>>()[..] {
             ["go", round] => half.write(round.parse().unwrap(), &commands),
             ["settle"] => half.settle(),
-            ["read"] => say(&format!("state {}", json::to_string(&half.pair.read_tentative("").unwrap()))),
+            ["read"] => say(&format!("state {}", json::to_string(&half.pair.read_state("").unwrap()))),
             ["stop"] => say("stopped"),
             _ => break,
         }
@@ -160,7 +157,7 @@ impl Half {
         let guards = [Guard::absent("/closed")];
         let guards = if schema.get("guards").is_some() { &guards[..] } else { &[] };
         loop {
-            match self.pair.write(&Write { operations: &operations, guards }, WriteOptions { wait: Wait::No }) {
+            match self.pair.write(&Write { operations: &operations, guards }, WriteOptions::default()) {
                 Ok(candidate) => return Some(candidate),
                 // The peer is away, and nothing can be committed.
                 Err(error) if error.code() == Code::Backpressure => std::thread::sleep(Duration::from_millis(1)),
