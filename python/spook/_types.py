@@ -236,7 +236,7 @@ class PresenceChange(NamedTuple):
 
 
 class Divergence(NamedTuple):
-    """The halves hold different states, which must not happen: the Pair is Failed until it is repaired or diverges."""
+    """The halves hold different states, which must not happen: the Pair is Failed from then on."""
 
     after_seq: int
     mine: str
