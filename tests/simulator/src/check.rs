@@ -3,7 +3,7 @@
 use crate::event::NAMES;
 use crate::link::State;
 use crate::reference::{FIRST, Id, Known, Place};
-use crate::text::MARKER;
+use crate::text::{self, MARKER};
 use crate::world::World;
 use spook_protocol::error::Code;
 use spook_protocol::estp::Author;
@@ -62,7 +62,7 @@ impl World {
             let name = NAMES[who];
             let shown = core.half.read_tentative("").expect("the root is a path").unwrap_or_default();
             let right = pair.model.show(known);
-            assert!(shown == right, "{name} shows {shown} in Pair {at}, where {right} is right");
+            assert!(shown == right, "{name} shows {} in Pair {at}, where {} is right", text::show(&shown), text::show(&right));
             let committed = pair.model.up_to(known, place_of(point));
             for path in pair.model.settled_paths(known, &committed) {
                 let shown = core.half.read_committed(path).expect("a path");
@@ -107,12 +107,13 @@ impl World {
             // Who has lost a Pair before it was durable acknowledges nothing of it, and joins again.
             let is_there = core.half.joined() <= held && !promised.is_empty();
             let point = core.half.commit_point().filter(|_| core.half.peer().is_some());
-            for id in known.iter().filter(|id| !promised.contains(id) && !pair.halves[holder].taken_back.contains(id)) {
+            for id in known.iter().filter(|id| !promised.contains(id)) {
                 let candidate = pair.model.get(*id);
                 let is_acknowledged = is_there && candidate.author == engine.me() && candidate.number <= held;
                 // What was committed before there was a peer, is.
                 let is_older = candidate.author == engine.me() && candidate.number < core.half.joined() && !is_there;
-                let is_committed = point.is_some() && !is_older && pair.model.place(*id) <= place_of(point);
+                let is_back = pair.halves[holder].taken_back.contains(id);
+                let is_committed = point.is_some() && !is_older && !is_back && pair.model.place(*id) <= place_of(point);
                 if (is_acknowledged || is_committed) && pair.model.survives(known, *id) {
                     let what = if is_committed { "committed" } else { "acknowledged" };
                     let (name, cells) = (NAMES[who], candidate.cells.keys());
