@@ -147,7 +147,8 @@ impl PairRecord {
             put_varint(out, seen.number);
             out.extend_from_slice(&seen.stamp.bits().to_le_bytes());
         }
-        let HalfRecord { committed, committed_alone, uncommitted_own, uncommitted_theirs, last_remote_arrival, is_opener, lost, .. } = &self.half;
+        let HalfRecord { committed, committed_alone, uncommitted_own, uncommitted_theirs, last_remote_arrival, is_opener, lost, .. } =
+            &self.half;
         out.push(
             u8::from(committed.is_some())
                 | u8::from(*uncommitted_own) << 1

@@ -37,7 +37,9 @@ impl World {
             let Some(engine) = &mut machine.engine else { continue };
             for core in &mut engine.cores {
                 let point = place_of(core.half.commit_point());
-                assert!(point >= core.point, "{} has taken a commit back in {}", NAMES[machine.who], core.id);
+                // With a peer that joins it begins anew.
+                let is_new = std::mem::replace(&mut core.joined, core.half.joined()) != core.half.joined();
+                assert!(is_new || point >= core.point, "{} has taken a commit back in {}", NAMES[machine.who], core.id);
                 core.point = point;
                 if let Some(at) = self.truth.find(core.id).filter(|_| core.half.peer().is_some()) {
                     let pair = &mut self.truth.pairs[at];

@@ -32,6 +32,8 @@ pub struct Core {
     pub half: HalfPair,
     /// Its commit point when it was looked at last.
     pub point: Place,
+    /// The number with which the peer had joined then.
+    pub joined: u64,
 }
 
 /// What is known of a peer besides its progress.
@@ -176,7 +178,7 @@ impl Engine {
             if let (Some(peer), Some(slot)) = (peer, slot) {
                 assert!(self.registry.share(index, Share { peer, slot }, changed), "two Pairs share a slot in the ledger");
             }
-            self.cores.push(Core { id, row, schema, half, point: FIRST });
+            self.cores.push(Core { id, row, schema, half, point: FIRST, joined: 0 });
         }
         for ticket in store::read_tickets(&self.ledger)? {
             self.tickets.insert(ticket.secret.id(), ticket);
@@ -200,7 +202,7 @@ impl Engine {
     pub fn add_core(&mut self, pair: PairIndex, id: PairId, schema: Value, half: HalfPair) {
         assert_eq!(pair.0 as usize, self.cores.len(), "the index of a Pair is not the next one");
         let row = self.cores.iter().map(|core| core.row + 1).max().unwrap_or(0);
-        self.cores.push(Core { id, row, schema, half, point: FIRST });
+        self.cores.push(Core { id, row, schema, half, point: FIRST, joined: 0 });
     }
 
     /// The peer, entered if it is new.

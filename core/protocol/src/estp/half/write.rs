@@ -185,7 +185,8 @@ impl HalfPair {
         draft.place += 1;
         let version = Version { value, stamp, author: self.me, number };
         let shown = self.state.version(cell);
-        let is_created_again = version.value.is_some() && shown.is_some_and(|shown| shown.value.is_none());
+        // Also to delete it again: who has pruned it does not know it by its old name.
+        let is_created_again = shown.is_some_and(|shown| shown.value.is_none());
         let is_alone = self.peer.is_none() && shown.is_none_or(|shown| shown.author == self.me);
         if is_alone && self.state.layer(cell).is_none() {
             // Nobody else can write: there is nothing to hold apart.
