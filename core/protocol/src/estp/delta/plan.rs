@@ -23,7 +23,6 @@ struct Step {
     author: AuthorIndex,
     number: u64,
     cell: CellIndex,
-    generation: u32,
 }
 
 impl Plan {
@@ -31,10 +30,9 @@ impl Plan {
     pub fn new(encoder: &Encoder<'_>, half: &HalfPair, cut: Cut) -> Plan {
         let mut steps = Vec::new();
         for cell in half.state().after(cut.after) {
-            let generation = half.state().generation(cell);
             versions(half, cell, |version, _, _| {
                 if is_for_receiver(half, version, encoder.ends, cut) {
-                    steps.push(Step { author: version.author, number: version.number, cell, generation });
+                    steps.push(Step { author: version.author, number: version.number, cell });
                 }
             });
         }
@@ -66,9 +64,7 @@ impl Plan {
                 return (count, at);
             }
             last = Some(candidate);
-            if half.state().generation(step.cell) != step.generation {
-                continue;
-            }
+            // A cell that was freed since, and perhaps used again, holds nothing of this candidate.
             versions(half, step.cell, |version, context, is_settled| {
                 if (version.author, version.number) == candidate {
                     let context = context.unwrap_or_else(|| all.get_or_insert_with(|| half.context_of_all()));
