@@ -247,3 +247,25 @@ fn parts_for_a_pair_that_is_not_shared_take_no_memory() {
     }
     assert_eq!(attack.send(&varints(Kind::Part as u8 | LAST_PART, &[77, 0])), None, "the Pair is refused, and the link goes on");
 }
+
+#[test]
+fn nobody_moves_the_clock_with_candidates_of_its_owner() {
+    // By the number of the author, and in an epoch that it never had.
+    for author in [vec![1u8], vec![3u8, 9, 9, 9, 9]] {
+        let mut attack = Attack::new();
+        let before = attack.world.endpoints[0].running.registry.sequencer().clock();
+        let mut body = vec![4 | 3 << 4 | 3 << 6, 2 | 2 << 2 | 1 << 4];
+        put_signed(&mut body, 1 << 30);
+        put_signed(&mut body, 1 << 47);
+        body.push(0);
+        body.extend(&author);
+        put_varint(&mut body, 0);
+        put_varint(&mut body, 2);
+        body.extend_from_slice(b"/x");
+        body.extend_from_slice(&[0, 0, 5]);
+        let _ = attack.send(&delta(&body));
+        let after = attack.world.endpoints[0].running.registry.sequencer().clock();
+        assert!(after.ms() < before.ms() + 20_000, "{author:?}: {before} became {after}");
+        assert_eq!(attack.world.show(0, attack.pair).unwrap(), r#"{"PLAIN": 1}"#);
+    }
+}

@@ -124,6 +124,10 @@ impl Host for EngineHost<'_> {
         self.wall_ms
     }
 
+    fn clock_ms(&mut self) -> u64 {
+        self.engine.registry.sequencer().clock().ms()
+    }
+
     fn clock_suspect(&mut self, ahead_ms: u64) {
         self.engine.suspect = ahead_ms;
     }

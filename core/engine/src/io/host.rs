@@ -182,6 +182,10 @@ impl Host for EngineHost<'_> {
         self.shared.time.now_ms()
     }
 
+    fn clock_ms(&mut self) -> u64 {
+        self.shared.registry().sequencer().clock().ms()
+    }
+
     fn clock_suspect(&mut self, ahead_ms: u64) {
         if let Some(link) = self.link {
             link.note_ahead(ahead_ms);

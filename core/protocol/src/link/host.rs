@@ -70,6 +70,9 @@ pub trait Host {
     /// The time of day here, in ms since 1970.
     fn wall_ms(&mut self) -> u64;
 
+    /// The reading of this endpoint's own clock, in ms since 1970: it has stamped nothing that is later.
+    fn clock_ms(&mut self) -> u64;
+
     /// The peer holds what was written here, because its stamp is so many ms ahead of the clock there.
     fn clock_suspect(&mut self, ahead_ms: u64);
 

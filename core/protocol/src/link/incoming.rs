@@ -405,22 +405,38 @@ impl Incoming {
 
 impl<H: Host> Around<'_, H> {
     /// The time of day in ms, and the last one that a stamp may bear now.
-    fn latest(&mut self) -> (u64, u64) {
+    fn latest(&mut self) -> Latest {
         let wall = self.host.wall_ms();
-        (wall, wall.saturating_add(self.future_ms))
+        let theirs = wall.saturating_add(self.future_ms);
+        Latest { wall, theirs, own: theirs.max(self.host.clock_ms()) }
     }
 }
 
-/// Lets a delta pass if no stamp of the peer's in it is too far ahead. What was written here and comes back was in time once.
-fn in_time(delta: Delta, half: &HalfPair, ends: Ends, (wall, latest): (u64, u64)) -> Result<Delta, Stop> {
-    let of_others = |author| half.vector().author(author).endpoint != ends.receiver.endpoint;
+/// Up to which ms stamps are taken.
+#[derive(Clone, Copy)]
+struct Latest {
+    wall: u64,
+    /// Those of the peer.
+    theirs: u64,
+    /// Those of this endpoint, that come back: it cannot have given later ones.
+    own: u64,
+}
+
+/// Lets a delta pass if no stamp of the peer's in it is too far ahead, and none of this endpoint's later than it can be.
+fn in_time(delta: Delta, half: &HalfPair, ends: Ends, latest: Latest) -> Result<Delta, Stop> {
+    let is_own = |author| half.vector().author(author).endpoint == ends.receiver.endpoint;
     let of_cells = delta.cells.iter().map(|cell| (cell.version.author, cell.version.stamp));
     let of_log = delta.ordered.iter().flat_map(|ordered| ordered.stamps());
-    let ahead = of_cells.chain(of_log).filter(|(author, stamp)| stamp.ms() > latest && of_others(*author));
-    match ahead.map(|(_, stamp)| stamp.ms()).max() {
-        Some(ms) => Err(Stop::Early(ms - wall)),
-        None => Ok(delta),
+    let mut ahead = None;
+    for (author, stamp) in of_cells.chain(of_log) {
+        if is_own(author) && stamp.ms() > latest.own {
+            return Err(Fault::Peer("a candidate in this endpoint's name, stamped later than its clock".to_owned()).into());
+        }
+        if !is_own(author) && stamp.ms() > latest.theirs {
+            ahead = ahead.max(Some(stamp.ms()));
+        }
     }
+    ahead.map_or(Ok(delta), |ms| Err(Stop::Early(ms - latest.wall)))
 }
 
 /// Reads past a frame of state.

@@ -112,6 +112,10 @@ impl Host for EndpointHost<'_> {
         self.endpoint.wall_ms(self.now)
     }
 
+    fn clock_ms(&mut self) -> u64 {
+        self.running().registry.sequencer().clock().ms()
+    }
+
     fn clock_suspect(&mut self, ahead_ms: u64) {
         self.endpoint.suspected.push(ahead_ms);
     }

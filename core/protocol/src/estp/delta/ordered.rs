@@ -36,13 +36,14 @@ impl OrderedDelta {
 
     /// The largest stamp in it.
     pub fn latest(&self) -> Stamp {
-        let seen = if let OrderedDelta::Seed(seed) = self { seed.vector.iter().map(|(_, _, stamp)| *stamp).max() } else { None };
-        self.stamps().map(|(_, stamp)| stamp).max().max(seen).unwrap_or(Stamp::ZERO)
+        self.stamps().map(|(_, stamp)| stamp).max().unwrap_or(Stamp::ZERO)
     }
 
-    /// The authors and stamps of its candidates.
+    /// The authors and stamps of its candidates, and of those that a seed says it holds.
     pub fn stamps(&self) -> impl Iterator<Item = (AuthorIndex, Stamp)> {
-        self.items().iter().filter_map(|item| if let Item::Body { body, .. } = item { Some((body.author, body.stamp)) } else { None })
+        let seen = if let OrderedDelta::Seed(seed) = self { &seed.vector[..] } else { &[] };
+        let of_items = |item: &Item| if let Item::Body { body, .. } = item { Some((body.author, body.stamp)) } else { None };
+        self.items().iter().filter_map(of_items).chain(seen.iter().map(|(author, _, stamp)| (*author, *stamp)))
     }
 }
 

@@ -113,6 +113,9 @@ impl HalfPair {
         for Incoming { version, .. } in &delta.cells {
             let place = self.place(version);
             let before = self.vector.seen(version.author).number;
+            if version.author == self.me && !self.lost.iter().any(|lost| lost.contains(version.number)) {
+                continue;
+            }
             self.vector.advance(version.author, version.number, version.stamp);
             if self.commit.includes(place) && version.number <= before {
                 continue;
