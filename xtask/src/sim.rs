@@ -14,6 +14,7 @@ Options:
   --runs N        so many seeds, one after the other (1)
   --minutes N     as many seeds as there is time for
   --replay FILE   play a scenario file
+  --restores      old copies take the place of ledgers, too
   --trace         print what happens, one line for each thing
   --canary NAME   break the engine in this one way, and see how soon that is found; `all` for each of them, `list` for their names
 ";
@@ -29,10 +30,8 @@ pub fn command(root: &Path, mut arguments: Arguments) -> Done {
         }
     }
     let canary = arguments.value("--canary")?;
-    if arguments.flag("--trace") {
-        words.push("--trace".to_owned());
-    }
-    arguments.finish(&["--seed", "--runs", "--minutes", "--replay", "--trace", "--canary"])?;
+    words.extend(["--trace", "--restores"].into_iter().filter(|name| arguments.flag(name)).map(str::to_owned));
+    arguments.finish(&["--seed", "--runs", "--minutes", "--replay", "--trace", "--restores", "--canary"])?;
     let mut own = process::cargo();
     own.args(["run", "--quiet", "--package", "spook-simulator", "--bin", "spook-sim"]);
     if let Some(name) = canary {

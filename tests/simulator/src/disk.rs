@@ -177,7 +177,7 @@ fn damage(image: &mut Vec<u8>, at: u64, bytes: &[u8], fate: Fate, rng: &mut Rng)
         let to = (from / sector * sector + sector).min(end);
         match rng.below(3) {
             0 => {}
-            1 if fate == Fate::Garbled => image[from..to].iter_mut().for_each(|byte| *byte = rng.next() as u8),
+            1 if fate == Fate::Garbled => image[from..to].iter_mut().for_each(|byte| *byte = rng.bits() as u8),
             _ => image[from..to].copy_from_slice(&bytes[from - at as usize..to - at as usize]),
         }
         from = to;

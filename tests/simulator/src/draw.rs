@@ -14,10 +14,15 @@ const KINDS: usize = 15;
 
 /// Draws a scenario.
 pub fn draw(seed: u64) -> Scenario {
+    draw_with(seed, false)
+}
+
+/// Draws a scenario, in which old copies take the place of ledgers if `restores`.
+pub fn draw_with(seed: u64, restores: bool) -> Scenario {
     let mut rng = Rng::new(seed);
     let knobs = Knobs::draw(&mut rng);
     let mut drawing =
-        Drawing { weights: weights(&mut rng), keys: 2 + rng.below(6), big: rng.once_in(4), count: 0, rng, events: Vec::new() };
+        Drawing { weights: weights(&mut rng), keys: 2 + rng.below(6), big: rng.once_in(4), count: 0, restores, rng, events: Vec::new() };
     let length = *drawing.rng.pick(&[20, 60, 120, 200]);
     while drawing.events.len() < length {
         drawing.step(&knobs);
@@ -42,6 +47,7 @@ struct Drawing {
     /// Values that do not fit into a message are written, too.
     big: bool,
     count: i64,
+    restores: bool,
     rng: Rng,
     events: Vec<Event>,
 }
@@ -82,7 +88,7 @@ impl Drawing {
                 let kind = self.rng.below(rules::KINDS);
                 self.add(Event::Create(who, kind));
             }
-            14 if std::env::var("SPOOK_RESTORE").is_ok() => {
+            14 if self.restores => {
                 let event = if self.rng.once_in(2) { Event::Save(who) } else { Event::Restore(who) };
                 self.add(event);
             }

@@ -99,7 +99,7 @@ impl Knobs {
             rekey_bytes: some(plain.rekey_bytes, &[100, 5_000]),
             silence: plain.silence,
         };
-        knobs.noise = rng.next() >> 16;
+        knobs.noise = rng.bits() >> 16;
         knobs
     }
 

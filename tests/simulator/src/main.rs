@@ -1,6 +1,6 @@
 //! The program behind `cargo xtask sim`.
 
-use spook_simulator::draw::draw;
+use spook_simulator::draw::draw_with;
 use spook_simulator::run::{Failure, run};
 use spook_simulator::scenario::Scenario;
 use spook_simulator::shrink::shrink;
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-const USAGE: &str = "spook-sim [--seed N] [--runs N] [--minutes N] [--replay FILE] [--trace] [--canary NAME|all|list]";
+const USAGE: &str = "spook-sim [--seed N] [--runs N] [--minutes N] [--replay FILE] [--restores] [--trace] [--canary NAME|all|list]";
 
 /// What was asked for.
 #[derive(Default)]
@@ -19,6 +19,7 @@ struct Wish {
     minutes: Option<u64>,
     replay: Option<PathBuf>,
     trace: bool,
+    restores: bool,
     canary: Option<String>,
 }
 
@@ -57,6 +58,7 @@ fn read(mut words: impl Iterator<Item = String>) -> Result<Wish, String> {
             "--runs" => wish.runs = Some(number()?),
             "--minutes" => wish.minutes = Some(number()?),
             "--replay" => wish.replay = Some(words.next().ok_or("--replay wants a file")?.into()),
+            "--restores" => wish.restores = true,
             "--canary" => wish.canary = Some(words.next().ok_or("--canary wants a name")?),
             "--trace" => wish.trace = true,
             _ => return Err(format!("{word:?} is not understood")),
@@ -93,7 +95,7 @@ fn search(wish: &Wish) -> Result<bool, String> {
             return Ok(true);
         }
         let seed = wish.seed + count;
-        let scenario = draw(seed);
+        let scenario = draw_with(seed, wish.restores);
         if let Err(failure) = run(&scenario, false) {
             println!("seed {seed} FAILED at event {} of {}: {}", failure.at, scenario.events.len(), failure.message);
             return keep(seed, &scenario, &failure, wish.trace).map(|()| false);

@@ -1,6 +1,7 @@
 //! What is right, said in the plainest way: every candidate ever written is kept, with everything its author had applied when it wrote it, and a
 //! state is the fold of a set of them. Slow, and written to be read; it shares no code with the protocol.
 
+pub use crate::rules::Place;
 use crate::rules::{Rule, Version, delete_policy_of, element, fold, member, rule_of, worth};
 use spook_protocol::estp::{Author, Stamp};
 use spook_protocol::id::EndpointId;
@@ -11,9 +12,6 @@ use std::sync::Arc;
 
 /// A candidate, by its place in the list of all candidates of its Pair.
 pub type Id = u32;
-
-/// The place of a candidate in the order of all of them.
-pub type Place = (Stamp, Author, u64);
 
 /// Before every candidate.
 pub const FIRST: Place = (Stamp::ZERO, Author { endpoint: EndpointId::from_bytes([0; 16]), epoch: 0 }, 0);
@@ -263,7 +261,7 @@ impl Model {
             return 0;
         }
         let own = self.survivors(known, path).into_iter().filter(|id| self.get(*id).author == me);
-        own.filter_map(|id| self.get(id).cells[path].as_ref()?.as_i64()).last().unwrap_or(0)
+        own.filter_map(|id| self.get(id).cells[path].as_ref()?.as_i64()).next_back().unwrap_or(0)
     }
 }
 

@@ -87,7 +87,9 @@ pub fn delete_policy_of(kind: u64, path: &str) -> DeletePolicy {
 }
 
 /// A survivor: its place, and what it wrote.
-pub type Version<'v> = ((Stamp, Author, u64), Option<&'v Value>);
+pub type Version<'v> = (Place, Option<&'v Value>);
+/// The place of a candidate in the order of all of them.
+pub type Place = (Stamp, Author, u64);
 
 /// What several survivors, in order, come to.
 pub fn fold(rule: Rule, deletes: DeletePolicy, versions: &[Version<'_>]) -> Option<Value> {
@@ -107,14 +109,14 @@ pub fn fold(rule: Rule, deletes: DeletePolicy, versions: &[Version<'_>]) -> Opti
         Rule::Counter => Some(Value::from(values().filter_map(Value::as_i64).sum::<i64>())),
         Rule::Max => values().reduce(|held, new| if worth(new) >= worth(held) { new } else { held }).cloned(),
         Rule::Min => values().reduce(|held, new| if worth(new) <= worth(held) { new } else { held }).cloned(),
-        Rule::Flag => values().find(|value| **value == Value::Bool(true)).or(values().last()).cloned(),
+        Rule::Flag => values().find(|value| **value == Value::Bool(true)).or(values().next_back()).cloned(),
     }
 }
 
 /// The last in the order; several with its stamp are a tie that their contents settle.
 fn last<'v>(versions: &[Version<'v>]) -> Option<&'v Value> {
     let stamp = versions.last()?.0.0;
-    let mut ties: Vec<([u8; 32], (Stamp, Author, u64), Option<&Value>)> =
+    let mut ties: Vec<([u8; 32], Place, Option<&Value>)> =
         versions.iter().filter(|(place, _)| place.0 == stamp).map(|(place, value)| (content(*value), *place, *value)).collect();
     if let [only] = ties[..] {
         return only.2;

@@ -5,7 +5,7 @@ use crate::rules::KINDS;
 use crate::scenario::Scenario;
 use crate::world::World;
 use std::cell::RefCell;
-use std::panic::{self, AssertUnwindSafe};
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::Once;
 
 /// What went wrong.
@@ -35,6 +35,13 @@ thread_local! {
     static RUNNING: RefCell<bool> = const { RefCell::new(false) };
 }
 
+/// What a panic says.
+fn words_of<'a>(info: &'a PanicHookInfo<'_>) -> &'a str {
+    let payload = info.payload();
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("a panic without words")
+}
+
 /// Within a run a panic is an outcome and not a message on the terminal.
 fn catch_messages() {
     static ONCE: Once = Once::new();
@@ -44,7 +51,7 @@ fn catch_messages() {
             if !RUNNING.with(|running| *running.borrow()) {
                 return before(info);
             }
-            let mut text: String = info.payload_as_str().unwrap_or("a panic without words").chars().take(LONGEST).collect();
+            let mut text: String = words_of(info).chars().take(LONGEST).collect();
             if text.len() >= LONGEST {
                 text.push_str(" ...");
             }

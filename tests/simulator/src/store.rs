@@ -36,7 +36,10 @@ pub fn put_endpoint(batch: &mut Batch, record: EndpointRecord) {
     batch.put(Table::Meta, ENDPOINT, &bytes);
 }
 
-fn scan(ledger: &Ledger, table: Table, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, LedgerError> {
+/// A key and its value.
+type Row = (Vec<u8>, Vec<u8>);
+
+fn scan(ledger: &Ledger, table: Table, prefix: &[u8]) -> Result<Vec<Row>, LedgerError> {
     let mut found = Vec::new();
     ledger.scan(table, KeyRange::prefix(prefix), &mut |key, value| {
         found.push((key.to_vec(), value.to_vec()));
@@ -51,9 +54,7 @@ fn id(key: &[u8]) -> [u8; 16] {
 
 /// The Pairs in the order of their last change.
 pub fn read_pairs(ledger: &Ledger) -> Result<Vec<(PairId, PairRecord)>, LedgerError> {
-    let read = |(key, value): (Vec<u8>, Vec<u8>)| {
-        (PairId::from_bytes(id(&key)), PairRecord::read(&value).expect("a record that the engine wrote"))
-    };
+    let read = |(key, value): Row| (PairId::from_bytes(id(&key)), PairRecord::read(&value).expect("a record that the engine wrote"));
     let mut pairs: Vec<_> = scan(ledger, Table::Pairs, &[])?.into_iter().map(read).collect();
     pairs.sort_by_key(|(_, pair)| pair.changed);
     Ok(pairs)
@@ -68,9 +69,7 @@ pub fn put_pair(batch: &mut Batch, pair: PairId, record: &PairRecord) {
 
 /// The peers.
 pub fn read_peers(ledger: &Ledger) -> Result<Vec<(EndpointId, PeerRecord)>, LedgerError> {
-    let read = |(key, value): (Vec<u8>, Vec<u8>)| {
-        (EndpointId::from_bytes(id(&key)), PeerRecord::read(&value).expect("a record that the engine wrote"))
-    };
+    let read = |(key, value): Row| (EndpointId::from_bytes(id(&key)), PeerRecord::read(&value).expect("a record that the engine wrote"));
     Ok(scan(ledger, Table::Peers, &[])?.into_iter().map(read).collect())
 }
 
@@ -134,13 +133,13 @@ pub fn new_half(me: Author, record: HalfRecord, schema: &Value) -> HalfPair {
 
 /// The keys of all cells of a Pair.
 pub fn cell_paths(ledger: &Ledger, row: u32) -> Result<Vec<String>, LedgerError> {
-    let path = |(key, _): (Vec<u8>, Vec<u8>)| String::from_utf8(key[4..].to_vec()).expect("a path");
+    let path = |(key, _): Row| String::from_utf8(key[4..].to_vec()).expect("a path");
     Ok(scan(ledger, Table::Cells, &row.to_be_bytes())?.into_iter().map(path).collect())
 }
 
 /// Brings a half back with all its cells.
 pub fn load_half(ledger: &Ledger, row: u32, me: Author, record: HalfRecord, schema: &Value) -> Result<HalfPair, LedgerError> {
-    let read = |(key, value): (Vec<u8>, Vec<u8>)| {
+    let read = |(key, value): Row| {
         let path = String::from_utf8(key[4..].to_vec()).expect("a path");
         (path, record::read_cell(&value).expect("a record that the engine wrote"))
     };

@@ -27,6 +27,9 @@ pub struct Way {
     pub clog: u64,
 }
 
+/// By what one sees that a half has not changed: changes, last change, candidates applied, commit point.
+pub(crate) type Seen = (u64, u64, usize, Option<Place>);
+
 /// A world.
 pub struct World {
     /// µs since it began.
@@ -55,7 +58,7 @@ pub struct World {
     pub trace: Option<Vec<String>>,
     pub(crate) next_link: u64,
     /// What was checked last of each half.
-    pub(crate) seen: [BTreeMap<usize, (u64, u64, usize, Option<Place>)>; 2],
+    pub(crate) seen: [BTreeMap<usize, Seen>; 2],
 }
 
 /// What is due.

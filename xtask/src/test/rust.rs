@@ -7,8 +7,14 @@ use crate::tree::Tree;
 use crate::{generate, process};
 
 /// The steps, in the order in which they run: what is quick to fail comes first.
-pub const STEPS: &[Step] =
-    &[step("generated files", generated), step("tidy", tidy), step("format", format), step("clippy", clippy), step("rust tests", tests)];
+pub const STEPS: &[Step] = &[
+    step("generated files", generated),
+    step("tidy", tidy),
+    step("format", format),
+    step("clippy", clippy),
+    step("rust tests", tests),
+    Step { name: "canaries", lang: "rust", fast: false, run: canaries },
+];
 
 const fn step(name: &'static str, run: fn(&Context) -> Outcome) -> Step {
     Step { name, lang: "rust", fast: true, run }
@@ -65,6 +71,12 @@ fn clippy(context: &Context) -> Outcome {
     let words = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     let ran = context.run("clippy", &mut context.cargo(words));
     Outcome::of("clippy", &ran)
+}
+
+/// Rules are broken one by one, and the simulator has to find each. A feature of its own, so that no other test is built with it.
+fn canaries(context: &Context) -> Outcome {
+    let words = ["test", "--package", "spook-simulator", "--features", "canary", "--test", "canaries"];
+    libtest::outcome(&context.run("canaries", &mut context.cargo(words)))
 }
 
 fn tests(context: &Context) -> Outcome {
