@@ -5,7 +5,7 @@ use spook_protocol::etcp::{ExpectWelcome, PublicKeys};
 use spook_protocol::link::records::Inbox;
 use spook_protocol::link::{Connection, Resume};
 use spook_protocol::registry::PeerIndex;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// A link that was answered and has not proved itself: the hello may have been a recording.
 pub struct Proving {
@@ -45,8 +45,8 @@ pub struct Chunk {
     pub due: u64,
     /// What their sender had applied of each Pair.
     pub carried: Snapshot,
-    /// A bit was flipped on the way.
-    pub damaged: bool,
+    /// The bits that were flipped on the way.
+    pub flipped: BTreeSet<u64>,
 }
 
 /// One end of a stream.

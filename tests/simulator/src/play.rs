@@ -295,7 +295,10 @@ impl World {
         if let Some(chunk) = chunks.into_iter().find(|chunk| !chunk.bytes.is_empty()) {
             let bit = bit % (chunk.bytes.len() as u64 * 8);
             chunk.bytes[bit as usize / 8] ^= 1 << (bit % 8);
-            chunk.damaged = true;
+            // Twice is as it was.
+            if !chunk.flipped.remove(&bit) {
+                chunk.flipped.insert(bit);
+            }
         }
     }
 

@@ -331,7 +331,7 @@ impl World {
         let due = (*now + knobs.latency + jitter + ways[who].clog).max(end.last_due) + took;
         end.last_due = due;
         end.waiting += bytes.len() as u64;
-        end.out.push_back(crate::link::Chunk { bytes, due, carried, damaged: false });
+        end.out.push_back(crate::link::Chunk { bytes, due, carried, flipped: BTreeSet::new() });
     }
 
     // Links.
@@ -341,7 +341,7 @@ impl World {
         let Some(link) = self.links.get_mut(&id) else { return };
         let Some(chunk) = link.ends[from].out.pop_front() else { return };
         link.ends[from].waiting -= chunk.bytes.len() as u64;
-        link.ends[to].damaged |= chunk.damaged;
+        link.ends[to].damaged |= !chunk.flipped.is_empty();
         link.ends[to].carried = Snapshot::clone(&chunk.carried);
         let opens = link.ends[from].held_up && link.ends[from].waiting < self.knobs.window;
         self.dirty = true;
