@@ -25,6 +25,9 @@ pub(crate) trait PeerLink: Send + Sync {
     /// What is shown in the Pair of a slot under a key has changed: sends it.
     fn show(&self, slot: u64, key: &str);
 
+    /// The peer is to send all that it holds of the Pair in a slot.
+    fn reseed(&self, slot: u64);
+
     /// Somebody waits until the peer has acknowledged what was written.
     fn hurry(&self);
 

@@ -43,7 +43,7 @@ pub use rules::{RuleCandidate, RuleFunction, RuleKind, RuleLimits, RuleStep, Rul
 pub use shared::note_fork;
 pub use spook_protocol::error::{Code, Fault};
 pub use spook_protocol::estp::candidate::{Action, Operation};
-pub use spook_protocol::estp::half::{Conflict, Resolved, StateId, Superposed, Transition};
+pub use spook_protocol::estp::half::{Conflict, Failure, Resolved, StateId, Superposed, Transition};
 pub use spook_protocol::estp::lifecycle::{Lifecycle, LinkFact, Name as LifecycleName, PendingFact, PhaseFact, Reason};
 pub use spook_protocol::estp::rule::RuleFailure;
 pub use spook_protocol::estp::{Author, Digest, Dot, Stamp};

@@ -217,7 +217,12 @@ fn events_of(half: &mut HalfPair) -> Vec<Event> {
         why: failure.to_string().into(),
     };
     let rules = half.take_rule_notices().into_iter().map(failed);
-    let happenings: Vec<Happening> = rules.chain(half.take_verdicts().into_iter().map(judged)).collect();
+    let failed = half.take_failure().map(|failure| Happening::Failed {
+        mine: failure.mine,
+        theirs: failure.theirs,
+        path: failure.path.map(Into::into),
+    });
+    let happenings: Vec<Happening> = failed.into_iter().chain(rules).chain(half.take_verdicts().into_iter().map(judged)).collect();
     happenings.into_iter().map(|what| Event { after_seq, what }).collect()
 }
 
@@ -286,7 +291,7 @@ impl PairState {
             let held = if half.peer().is_some() && half.joined() <= horizon.peer_holds { horizon.peer_holds } else { 0 };
             let begun = half.begin_epoch(author, held, issue);
             core.settle_half(half, surroundings);
-            drop(core.publish(half));
+            drop(core.tell(half, begun.map(|_| Happening::EpochChanged { mine: true, epoch: author.epoch })));
             begun.ok_or_else(|| Error::new(Code::TooLarge, "the ledger was found to be a copy more often than a Pair keeps track of"))?;
         }
         self.me = author;

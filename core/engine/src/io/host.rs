@@ -220,6 +220,28 @@ impl Host for EngineHost<'_> {
         }
     }
 
+    fn compared(&mut self, slot: u64) {
+        if let Some(core) = self.core(slot) {
+            let mut state = core.lock();
+            if let Some(half) = state.half_if_awake() {
+                self.wakes.join(core.publish(half));
+            }
+        }
+        self.shared.notify_ledger();
+    }
+
+    fn reseed(&mut self, slot: u64) -> bool {
+        let Some(core) = self.core(slot) else { return false };
+        {
+            let mut state = core.lock();
+            let Ok(half) = state.half(&core, self.shared) else { return false };
+            half.joined_at(self.shared.arrive(core.index, Stamp::ZERO).number);
+            half.is_repaired();
+            self.wakes.join(core.publish(half));
+        }
+        self.shared.flush_ledger().is_ok()
+    }
+
     fn redeem(&mut self, secret: TicketSecret) -> Result<Offer, Code> {
         let ticket = secret.id();
         let peer = self.shared.registry().peer_id(self.peer);

@@ -222,6 +222,11 @@ impl PeerLink for LinkHandle {
         self.flush();
     }
 
+    fn reseed(&self, slot: u64) {
+        self.send(Frame::Reseed(slot, false));
+        self.flush();
+    }
+
     fn hurry(&self) {
         self.lock().connection.want_prompt();
         self.flush();

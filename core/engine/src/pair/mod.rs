@@ -9,6 +9,7 @@ mod collapse;
 mod observe;
 mod presence;
 mod read;
+mod repair;
 mod status;
 mod write;
 

@@ -1,5 +1,6 @@
 //! A link on a stream of bytes: handshake done, messages sealed and framed, frames handed to the two directions.
 
+use super::comparing::Comparing;
 use super::frame::Frame;
 use super::heartbeat::Heartbeat;
 use super::hold::FUTURE_MS;
@@ -62,6 +63,7 @@ pub struct Connection {
     outgoing: Outgoing,
     incoming: Incoming,
     heartbeat: Heartbeat,
+    comparing: Comparing,
     inbox: Inbox,
     plain: Vec<u8>,
     opened: Vec<u8>,
@@ -78,6 +80,7 @@ pub struct Directions {
     outgoing: Outgoing,
     incoming: Incoming,
     peer: Author,
+    began_after: u64,
 }
 
 impl Directions {
@@ -85,7 +88,12 @@ impl Directions {
     pub fn new(start: &Start, mine: &Resume, theirs: &Resume) -> Directions {
         let told = Progress { held: start.receive_after, durable: mine.durable };
         let heard = Progress { held: start.counts_from, durable: theirs.durable };
-        Directions { outgoing: Outgoing::new(start, told), incoming: Incoming::new(start, heard), peer: start.ends.receiver }
+        Directions {
+            outgoing: Outgoing::new(start, told),
+            incoming: Incoming::new(start, heard),
+            peer: start.ends.receiver,
+            began_after: start.send_after,
+        }
     }
 
     /// The frames that go into the welcome, at most about 48 KiB.
@@ -97,7 +105,7 @@ impl Directions {
 
     /// The channel is there.
     pub fn connect(self, channel: Channel, now: u64, options: Options) -> Connection {
-        let Directions { mut outgoing, incoming, peer } = self;
+        let Directions { mut outgoing, incoming, peer, began_after } = self;
         outgoing.show_all();
         Connection {
             channel,
@@ -106,6 +114,7 @@ impl Directions {
             outgoing,
             incoming,
             heartbeat: Heartbeat::new(now, options.silence),
+            comparing: Comparing::after(began_after),
             inbox: Inbox::default(),
             plain: Vec::new(),
             opened: Vec::new(),
@@ -223,6 +232,8 @@ impl Connection {
         }
         if let Some(token) = self.heartbeat.due_ping(now) {
             self.send(Frame::Ping(token));
+            // The link is idle: a moment to compare what both sides hold.
+            self.comparing.speak(host, &mut self.outgoing);
         }
         let Connection { incoming, outgoing, heartbeat, options, .. } = self;
         let released = incoming.release(&mut Around { host, outgoing, heartbeat, now, future_ms: options.future_ms });

@@ -6,6 +6,8 @@
 use super::host::Offer;
 use crate::error::Code;
 use crate::estp::Stamp;
+use crate::estp::half::{Fingerprint, Range, STRETCHES, Stretch};
+use crate::estp::state::Digest;
 use crate::etcp::{PairId, TicketId, TicketSecret};
 use crate::limits;
 use crate::value::Value;
@@ -45,6 +47,12 @@ pub enum Kind {
 
 /// Optional: the sender holds what came, because its stamp is too far ahead.
 pub const HELD: u8 = 1;
+/// Optional: what the sender's state is, now that it is clean.
+pub const DIGEST: u8 = 2;
+/// Optional: questions and answers that lead to the first path where two states differ.
+pub const SEARCH: u8 = 4;
+/// Optional: a half is to be sent anew.
+pub const RESEED: u8 = 5;
 /// Optional: a value that is shown while there is a link.
 pub const EPHEMERAL: u8 = 3;
 
@@ -117,6 +125,16 @@ pub enum Frame {
     Held(u64),
     /// The sender shows a value in the Pair of that slot under a key, or nothing any more.
     Ephemeral(u64, String, Option<Value>),
+    /// The state of the sender's half in a slot is clean, and this.
+    Digest(u64, Fingerprint),
+    /// Which stretches has the receiver in this range of paths?
+    Ask(u64, Range),
+    /// The stretches of a range.
+    Answer(u64, Range, Vec<Stretch>),
+    /// The first path that differs.
+    Differs(u64, String),
+    /// Asks for all that the receiver holds of the Pair in a slot (false), or says that it follows (true).
+    Reseed(u64, bool),
     /// Something optional that this version does not know.
     Unknown(u8),
 }
@@ -137,7 +155,14 @@ impl Frame {
             Frame::Offer(_) => Kind::Offer,
             Frame::Accept(_) => Kind::Accept,
             Frame::RefuseTicket(..) | Frame::RefuseSlot(..) => Kind::Refuse,
-            Frame::Held(_) | Frame::Ephemeral(..) | Frame::Unknown(_) => Kind::Optional,
+            Frame::Held(_)
+            | Frame::Ephemeral(..)
+            | Frame::Digest(..)
+            | Frame::Ask(..)
+            | Frame::Answer(..)
+            | Frame::Differs(..)
+            | Frame::Reseed(..)
+            | Frame::Unknown(_) => Kind::Optional,
         }
     }
 
@@ -186,7 +211,7 @@ impl Frame {
                 body.extend_from_slice(key.as_bytes());
                 value.iter().for_each(|value| put_value(&mut body, value));
             }
-            Frame::Unknown(kind) => body.push(*kind),
+            other => put_comparison(&mut body, other),
         }
         out.push(self.kind() as u8);
         put_varint(out, body.len() as u64);
@@ -230,6 +255,88 @@ impl Frame {
     }
 }
 
+fn put_comparison(body: &mut Vec<u8>, frame: &Frame) {
+    match frame {
+        Frame::Digest(slot, Fingerprint { vector, digest }) => {
+            body.push(DIGEST);
+            put_varint(body, *slot);
+            body.extend_from_slice(&vector.to_le_bytes());
+            body.extend_from_slice(&digest.0.to_le_bytes());
+        }
+        Frame::Ask(slot, range) => {
+            body.push(SEARCH);
+            put_varint(body, *slot);
+            body.push(0);
+            put_range(body, range);
+        }
+        Frame::Answer(slot, range, stretches) => {
+            body.push(SEARCH);
+            put_varint(body, *slot);
+            body.push(1);
+            put_range(body, range);
+            for Stretch { first, count, sum } in stretches {
+                put_text(body, first);
+                put_varint(body, *count);
+                body.extend_from_slice(&sum.to_le_bytes());
+            }
+        }
+        Frame::Differs(slot, path) => {
+            body.push(SEARCH);
+            put_varint(body, *slot);
+            body.push(2);
+            put_text(body, path);
+        }
+        Frame::Reseed(slot, follows) => {
+            body.push(RESEED);
+            put_varint(body, *slot);
+            body.push(u8::from(*follows));
+        }
+        Frame::Unknown(kind) => body.push(*kind),
+        _ => {}
+    }
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    put_varint(out, text.len() as u64);
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn put_range(out: &mut Vec<u8>, (from, to): &Range) {
+    put_text(out, from);
+    out.push(u8::from(to.is_some()));
+    to.iter().for_each(|to| put_text(out, to));
+}
+
+fn read_path(body: &mut Reader<'_>) -> Result<String, Malformed> {
+    body.text(limits::PATH_BYTES).map(str::to_owned)
+}
+
+fn read_range(body: &mut Reader<'_>) -> Result<Range, Malformed> {
+    let from = read_path(body)?;
+    Ok((from, if body.byte()? == 0 { None } else { Some(read_path(body)?) }))
+}
+
+fn read_search(body: &mut Reader<'_>) -> Result<Frame, Malformed> {
+    let slot = body.varint()?;
+    Ok(match body.byte()? {
+        0 => Frame::Ask(slot, read_range(body)?),
+        1 => {
+            let range = read_range(body)?;
+            let mut stretches = Vec::new();
+            while !body.is_empty() {
+                if stretches.len() == STRETCHES {
+                    return Err(Malformed("list of stretches"));
+                }
+                let (first, count) = (read_path(body)?, body.varint()?);
+                stretches.push(Stretch { first, count, sum: u128::from_le_bytes(body.array()?) });
+            }
+            Frame::Answer(slot, range, stretches)
+        }
+        2 => Frame::Differs(slot, read_path(body)?),
+        _ => return Err(Malformed("search")),
+    })
+}
+
 fn read_optional(body: &mut Reader<'_>) -> Result<Frame, Malformed> {
     Ok(match body.byte()? {
         HELD => Frame::Held(body.varint()?),
@@ -240,6 +347,12 @@ fn read_optional(body: &mut Reader<'_>) -> Result<Frame, Malformed> {
             }
             Frame::Ephemeral(slot, key, if body.is_empty() { None } else { Some(read_value(body)?) })
         }
+        DIGEST => {
+            let (slot, vector) = (body.varint()?, u64::from_le_bytes(body.array()?));
+            Frame::Digest(slot, Fingerprint { vector, digest: Digest(u128::from_le_bytes(body.array()?)) })
+        }
+        SEARCH => read_search(body)?,
+        RESEED => Frame::Reseed(body.varint()?, body.byte()? != 0),
         unknown => Frame::Unknown(unknown),
     })
 }
@@ -275,6 +388,10 @@ mod tests {
             Frame::Ping(7),
             Frame::Pong(u64::MAX, None),
             Frame::Held(10_001),
+            Frame::Digest(7, Fingerprint { vector: 9, digest: Digest(1 << 100) }),
+            Frame::Ask(7, (String::new(), Some("/a".into()))),
+            Frame::Differs(7, "/a/b".into()),
+            Frame::Reseed(7, true),
             Frame::Ephemeral(3, "cursor".into(), Some(Value::from(7i64))),
             Frame::Close(Code::Protocol, "why".into()),
             Frame::Rekey,

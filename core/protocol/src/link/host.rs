@@ -92,6 +92,18 @@ pub trait Host {
         let _ = (slot, key, value);
     }
 
+    /// The state of the half in a slot was compared with the peer's, or is about to be replaced by it: observers may have to be told.
+    fn compared(&mut self, slot: u64) {
+        let _ = slot;
+    }
+
+    /// The peer gives up what it holds of the Pair in a slot, and asks for all of it. As with [`Host::redeem`], a number is taken and noted with
+    /// [`HalfPair::joined_at`], and durable, before this returns. Returns whether the Pair is shared.
+    fn reseed(&mut self, slot: u64) -> bool {
+        let _ = slot;
+        false
+    }
+
     /// The peer asks for the Pair of a ticket, perhaps not for the first time: it may have lost what it was given.
     ///
     /// The Pair is shared, a number is taken and noted with [`HalfPair::joined_at`], and all of that is durable, before this returns.

@@ -1,5 +1,6 @@
 //! From frames to state.
 
+use super::comparing;
 pub use super::fault::Fault;
 use super::frame::{Frame, Kind, LAST_PART, MARK_FOLLOWS, MARK_IS_LAST, PLACED_BEHIND, PLACING, PROMPT, TO_THE_END, WANTS_PLACING};
 use super::heartbeat::Heartbeat;
@@ -367,6 +368,10 @@ impl Incoming {
                 None
             }
             Frame::Unknown(_) => None,
+            frame @ (Frame::Digest(..) | Frame::Ask(..) | Frame::Answer(..) | Frame::Differs(..) | Frame::Reseed(..)) => {
+                let has_room = comparing::handle(frame, around.host, around.outgoing);
+                return if has_room { Ok(()) } else { Err(flood()) };
+            }
             Frame::Close(code, text) => return Err(Fault::Closed(code, text)),
             Frame::Rekey => {
                 self.rekey = true;

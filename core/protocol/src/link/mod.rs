@@ -12,6 +12,7 @@
 //! | [`heartbeat`] | silence, round trips, the suspicion that the peer is gone |
 //! | [`host`] | what a link asks of the engine that it runs in |
 
+mod comparing;
 mod fault;
 pub mod frame;
 pub mod heartbeat;

@@ -54,6 +54,9 @@ impl HalfPair {
     /// # Errors
     /// [`Violation`]; nothing was applied then.
     pub fn apply(&mut self, delta: &Delta, issue: impl FnOnce(Stamp) -> Issue) -> Result<usize, Violation> {
+        if self.reseed == super::compare::Reseed::Coming {
+            self.reseed = super::compare::Reseed::No;
+        }
         if let Some(delta) = &delta.ordered {
             return self.apply_to_log(delta, issue);
         }

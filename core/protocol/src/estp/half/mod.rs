@@ -2,6 +2,7 @@
 
 mod apply;
 mod change;
+mod compare;
 mod conflict;
 mod epoch;
 mod merge;
@@ -14,6 +15,7 @@ mod write;
 
 pub use apply::Violation;
 pub use change::{Change, RuleNotice, Transition, VerdictNotice};
+pub use compare::{Failure, Fingerprint, Range, STRETCHES, Search, Stretch};
 pub use conflict::{Conflict, Resolved, Superposed};
 pub use settle::Horizon;
 pub use write::Written;
@@ -98,6 +100,12 @@ pub struct HalfPair {
     heard_gap: u64,
     /// Up to which of my numbers the peer holds everything, as of the last look.
     peer_held: u64,
+    /// Why this half has failed, and whether observers have to be told.
+    failure: Option<Failure>,
+    failure_is_news: bool,
+    reseed: compare::Reseed,
+    /// It gave up what it held: own candidates come back in as many deltas as the peer makes of them.
+    is_reseeded: bool,
     observed: Observed,
 }
 
@@ -211,6 +219,10 @@ impl HalfPair {
             committable: None,
             heard_gap: 0,
             peer_held: 0,
+            failure: None,
+            failure_is_news: false,
+            reseed: compare::Reseed::No,
+            is_reseeded: false,
             observed: Observed::default(),
         }
     }

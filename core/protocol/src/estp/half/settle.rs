@@ -55,9 +55,13 @@ impl HalfPair {
     ///
     /// Returns whether everything is committed now. In an ordered Pair [`HalfPair::commit_log`] follows it.
     pub fn settle(&mut self, horizon: Horizon) -> bool {
+        if self.failure.is_some() {
+            // Nothing settles any more that may be wrong.
+            return false;
+        }
         let horizon = if self.peer.is_some() { horizon } else { Horizon { placed: u64::MAX, ..horizon } };
         // What a half has lost that is new comes with the first delta; what an endpoint has lost, before the first mark.
-        if horizon.lost_here.is_empty() && self.lifecycle.link == LinkFact::Entangled && self.last_remote_arrival > 0 {
+        if horizon.lost_here.is_empty() && !self.is_reseeded && self.lifecycle.link == LinkFact::Entangled && self.last_remote_arrival > 0 {
             self.lost.clear();
         }
         if self.is_ordered() {

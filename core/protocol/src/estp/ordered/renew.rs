@@ -45,4 +45,11 @@ impl Ordered {
         self.fold.bring_up_to_date(&mut self.log, scene, &mut self.flips, &mut touched);
         (renewed, touched.changed(scene.cells))
     }
+
+    /// Gives up the log and all that is known beside it: the peer sends everything anew. The cells are the caller's to clear.
+    pub fn forget_all(&mut self) {
+        let kept = self.log.iter().chain(&self.retained).map(|entry| entry.body.key());
+        let removed: Vec<_> = self.removed.iter().copied().chain(kept).collect();
+        *self = Ordered { removed, ..Ordered::new(self.log.order(), self.limit, self.me) };
+    }
 }

@@ -347,6 +347,19 @@ impl StateBlock {
         self.digest.of_register(register)
     }
 
+    /// What each live cell adds to the digest, by its path, in the order of the paths' bytes.
+    pub fn digest_terms(&mut self) -> Vec<(String, u128)> {
+        self.digest();
+        let term = |cell: CellIndex| {
+            let mut path = String::new();
+            self.write_path(cell, &mut path);
+            (path, self.tree.node(cell).digested)
+        };
+        let mut terms: Vec<_> = self.live_below(ROOT).into_iter().map(term).collect();
+        terms.sort_unstable();
+        terms
+    }
+
     /// The digest of the live cells. Takes time for the cells that arrived since the last call.
     pub fn digest(&mut self) -> Digest {
         self.digest.bring_up_to_date(&mut self.tree, &self.arrivals)
