@@ -172,8 +172,12 @@ fn wire_birth(half: &HalfPair, birth: Birth, ends: Ends) -> WireBirth {
 }
 
 fn is_known(birth: WireBirth, ends: Ends, cut: Cut) -> bool {
+    // Among what the sender has forgotten may be deletions, and the receiver has pruned those cells.
+    if !cut.sender_lost.is_empty() {
+        return false;
+    }
     match birth.author {
-        None => birth.number <= cut.receiver_holds && !cut.sender_lost.contains(birth.number) && !cut.among_copies,
+        None => birth.number <= cut.receiver_holds && !cut.among_copies,
         Some(author) => author == ends.receiver && !cut.receiver_lost.contains(birth.number),
     }
 }
