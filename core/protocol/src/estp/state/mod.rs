@@ -233,6 +233,8 @@ impl StateBlock {
         self.drop_layer(cell);
         self.tree.set(cell, None);
         self.digest.remove(&mut self.tree, cell);
+        // Where something lies below, the cell stays, and may be created again: links have to forget what they called it.
+        self.tree.node_mut(cell).generation += 1;
         self.tree.free(cell);
     }
 
