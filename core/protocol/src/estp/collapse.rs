@@ -3,7 +3,7 @@
 //! What is folded are the survivors: the versions of a cell that no other overwrote. The outcome depends on that set alone, not on how or when
 //! its members came, and is computed anew whenever the set changes.
 
-pub use super::place::{Place, Survivor, wins};
+pub use super::place::{Place, Survivor};
 
 use super::candidate::{self, Operation};
 use super::rule::{CustomRules, DeletePolicy, PathRule, Rule, RuleFailure, amalgamate, counter, flag, max_min};

@@ -22,11 +22,6 @@ impl Place {
         Place { stamp: Stamp::ZERO, author: Author { endpoint: EndpointId::from_bytes([0; 16]), epoch: 0 }, number: 0 };
 }
 
-/// Whether a candidate takes a cell from the one that holds it.
-pub fn wins(challenger: Place, holder: Place) -> bool {
-    challenger > holder
-}
-
 /// A version of a cell that no other overwrote.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Survivor<'a> {

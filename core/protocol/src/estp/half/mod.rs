@@ -78,8 +78,6 @@ pub struct HalfPair {
     told: u64,
     /// Cells with committed tombstones, to be freed.
     prunable: Vec<CellIndex>,
-    /// How many deltas are held back that name cells.
-    pins: u32,
     /// Names of cells that were deleted and created again, and from which commit point on nobody uses them.
     old_names: VecDeque<(Place, Birth)>,
     rules: Arc<dyn CustomRules>,
@@ -207,7 +205,6 @@ impl HalfPair {
             lost,
             told,
             prunable: Vec::new(),
-            pins: 0,
             old_names: VecDeque::new(),
             rules: Arc::new(NoCustomRules),
             is_eager: false,

@@ -182,11 +182,8 @@ impl HalfPair {
         layer.survivors = left;
     }
 
-    /// Frees the cells of committed tombstones, unless something that is held back may still name them.
+    /// Frees the cells of committed tombstones.
     fn prune(&mut self) {
-        if self.pins > 0 {
-            return;
-        }
         for cell in std::mem::take(&mut self.prunable) {
             let is_tombstone = self.state.version(cell).is_some_and(|version| version.value.is_none());
             if is_tombstone && self.state.layer(cell).is_none() {
@@ -203,17 +200,6 @@ impl HalfPair {
     /// Whether the ledger has records of cells that were pruned.
     pub fn has_pruned(&self) -> bool {
         self.state.has_pruned()
-    }
-
-    /// Keeps cells from being freed while a delta that names them is held back.
-    pub fn pin(&mut self) {
-        self.pins += 1;
-    }
-
-    /// A delta that was held back has been applied, or given up.
-    pub fn unpin(&mut self) {
-        self.pins = self.pins.saturating_sub(1);
-        self.prune();
     }
 
     /// Forgets names of cells that were deleted and created again, once no candidate can use them any more.

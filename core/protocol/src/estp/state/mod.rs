@@ -182,12 +182,6 @@ impl StateBlock {
         self.layers.waiting()
     }
 
-    /// Shows a tentative version above the committed one: for a Pair that keeps its candidates apart from its cells.
-    pub fn show(&mut self, cell: CellIndex, version: Version) {
-        self.open_layer(cell);
-        self.set_shown(cell, Some(version));
-    }
-
     /// Shows the committed version again. A cell without one goes, if nothing lies below it.
     pub fn revert(&mut self, cell: CellIndex) {
         if self.layer(cell).is_some() {
@@ -197,19 +191,6 @@ impl StateBlock {
                 self.digest.remove(&mut self.tree, cell);
                 self.tree.free(cell);
             }
-        }
-    }
-
-    /// What a cell shows is committed, by a candidate or delta of that arrival number. A committed tombstone goes with its cell.
-    pub fn commit_shown(&mut self, cell: CellIndex, number: u64) {
-        self.drop_layer(cell);
-        let Some(Version { value, author, number: of_candidate, .. }) = self.tree.version(cell) else { return };
-        let birth = Birth { author: *author, number: *of_candidate, place: 0 };
-        if value.is_none() {
-            self.arrive(cell, number, birth);
-            self.prune(cell);
-        } else {
-            self.arrive(cell, number, birth);
         }
     }
 
