@@ -302,7 +302,7 @@ impl Engine {
         let late = if self.knobs.late != 0 && !closing {
             Some((cut.pairs, after))
         } else {
-            self.collect(&mut batch, &cut.pairs, after, truth);
+            self.collect(&mut batch, &cut.pairs, (after, cut.number), truth);
             None
         };
         let ceilings = self.ceilings(wall_ms, closing);
@@ -318,7 +318,7 @@ impl Engine {
         (last + self.knobs.numbers_ahead, Stamp::new(clock.ms().max(wall_ms) + self.knobs.stamps_ahead, 0))
     }
 
-    fn collect(&mut self, batch: &mut Batch, pairs: &[PairIndex], after: u64, truth: &mut Truth) {
+    fn collect(&mut self, batch: &mut Batch, pairs: &[PairIndex], (after, number): (u64, u64), truth: &mut Truth) {
         for &pair in pairs {
             let Core { id, row, schema, half, .. } = &mut self.cores[pair.0 as usize];
             store::put_cells(batch, *row, half, after);
@@ -335,7 +335,7 @@ impl Engine {
             store::put_pair(batch, *id, &record);
             if let Some(pair) = truth.find(*id) {
                 let half = &mut truth.pairs[pair].halves[self.who];
-                half.under_way = Some(half.known.clone());
+                half.under_way = Some((number, half.known.clone()));
             }
         }
     }
@@ -347,7 +347,7 @@ impl Engine {
     pub fn end_commit(&mut self, truth: &mut Truth, wall_ms: u64) -> Result<(), LedgerError> {
         let Some(UnderWay { mut batch, number, mut ceilings, late }) = self.under_way.take() else { return Ok(()) };
         if let Some((pairs, after)) = late {
-            self.collect(&mut batch, &pairs, after, truth);
+            self.collect(&mut batch, &pairs, (after, number), truth);
             // The ceilings are those of the moment when the last cell was collected, or a cell could lie above them.
             ceilings = self.ceilings(wall_ms, false);
         }
@@ -360,7 +360,7 @@ impl Engine {
         }
         for pair in &mut truth.pairs {
             let half = &mut pair.halves[self.who];
-            half.promised = half.under_way.take().unwrap_or_else(|| half.promised.clone());
+            half.promised = half.under_way.take().map_or_else(|| half.promised.clone(), |(_, known)| known);
         }
         let pairs = self.registry.made_durable(number);
         self.registry.sequencer().raise_ceilings(number_ceiling, stamp_ceiling);

@@ -56,7 +56,7 @@ pub struct Saved {
     /// What the endpoint had promised to keep, by Pair.
     pub promised: Vec<Known>,
     /// What was being written when the copy was made.
-    pub under_way: Vec<Option<Known>>,
+    pub under_way: Vec<Option<(u64, Known)>>,
 }
 
 /// One machine.
@@ -123,7 +123,7 @@ impl Machine {
     }
 
     /// Copies the ledger.
-    pub fn save(&mut self, promised: Vec<Known>, under_way: Vec<Option<Known>>) {
+    pub fn save(&mut self, promised: Vec<Known>, under_way: Vec<Option<(u64, Known)>>) {
         self.saved = Some(Saved { disk: self.disk.copy(), promised, under_way });
     }
 

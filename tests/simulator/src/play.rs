@@ -156,10 +156,11 @@ impl World {
                 return self.note(|| format!("{} does not open: {error}", NAMES[who]));
             }
         };
+        let durable = engine.registry.durable();
         for pair in 0..truth.pairs.len() {
             let index = engine.registry.find_pair(truth.pairs[pair].id);
             let vector = index.map(|index| engine.core(index).half.vector().clone());
-            truth.restored(pair, who, vector.as_ref());
+            truth.restored(pair, who, durable, vector.as_ref());
         }
         // What this run may lose is recorded before it can give anything away.
         if engine.flush(truth, wall_ms, false).is_err() {

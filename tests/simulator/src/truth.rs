@@ -16,8 +16,8 @@ pub struct HalfTruth {
     pub promised: Known,
     /// What its ledger had promised to keep before an old copy took its place.
     pub taken_back: BTreeSet<Id>,
-    /// What the ledger was given and has not answered for yet.
-    pub under_way: Option<Known>,
+    /// What the ledger was given and has not answered for yet, and up to which number the batch is complete.
+    pub under_way: Option<(u64, Known)>,
 }
 
 /// One Pair as seen from outside.
@@ -95,14 +95,16 @@ impl Truth {
         Rc::make_mut(&mut halves[who].known).extend(news);
     }
 
-    /// A half was read back from its ledger, or is there no more.
+    /// A half was read back from its ledger, which is complete up to `durable`, or is there no more.
     ///
     /// # Panics
     /// If something is missing that the ledger had promised to keep.
-    pub fn restored(&mut self, pair: usize, who: usize, vector: Option<&VersionVector>) {
+    pub fn restored(&mut self, pair: usize, who: usize, durable: u64, vector: Option<&VersionVector>) {
         let PairTruth { model, halves, .. } = &mut self.pairs[pair];
         let half = &mut halves[who];
-        let possible: BTreeSet<Id> = half.promised.iter().chain(half.under_way.iter().flat_map(|known| known.iter())).copied().collect();
+        // A batch is there entirely or not at all.
+        let under_way = half.under_way.as_ref().filter(|(number, _)| *number <= durable).map(|(_, known)| known);
+        let possible: BTreeSet<Id> = half.promised.iter().chain(under_way.iter().flat_map(|known| known.iter())).copied().collect();
         let found: BTreeSet<Id> = vector.map(|vector| within(model, &possible, vector).collect()).unwrap_or_default();
         if let Some(lost) = half.promised.iter().find(|id| !found.contains(id)) {
             let Candidate { author, number, .. } = model.get(*lost);

@@ -13,6 +13,9 @@ use crate::error::Code;
 use crate::estp::Author;
 use crate::etcp::Channel;
 
+/// Within this many µs, or twice the silence that is allowed, a message that has begun is there in full: 64 KiB at a kilobyte a second.
+const MESSAGE_PATIENCE: u64 = 60_000_000;
+
 /// Why a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -69,6 +72,8 @@ pub struct Connection {
     opened: Vec<u8>,
     /// `opened` holds a message that was not handled yet.
     waiting: bool,
+    /// When the last message was opened.
+    opened_at: u64,
     rekeyed: u64,
     closing: bool,
     messages: (u64, u64),
@@ -119,6 +124,7 @@ impl Directions {
             plain: Vec::new(),
             opened: Vec::new(),
             waiting: false,
+            opened_at: now,
             rekeyed: now,
             closing: false,
             messages: (0, 0),
@@ -187,6 +193,7 @@ impl Connection {
         while self.open_next()? {
             self.waiting = false;
             self.messages.1 += 1;
+            self.opened_at = now;
             let Connection { incoming, outgoing, heartbeat, opened, options, .. } = self;
             let future_ms = options.future_ms;
             let handled = incoming.handle(opened, &mut Around { host: &mut *host, outgoing, heartbeat, now, future_ms });
@@ -225,9 +232,12 @@ impl Connection {
     /// Time has passed.
     ///
     /// # Errors
-    /// [`Ended::Silent`] when nothing was heard for too long; as [`Connection::handle_bytes`] for what was held and is handled now.
+    /// [`Ended::Silent`] when nothing, or no whole message, was heard for too long; as [`Connection::handle_bytes`] for what was held and is handled now.
     pub fn handle_time(&mut self, now: u64, host: &mut impl Host) -> Result<(), Ended> {
-        if self.heartbeat.is_silent(now) {
+        // A length that was changed on the way could have it wait long for the rest of a message that never was, with bytes coming all the time.
+        let patience = MESSAGE_PATIENCE.max(2 * self.heartbeat.timeout());
+        let waits_in_vain = self.inbox.is_waiting() && now.saturating_sub(self.opened_at) >= patience;
+        if self.heartbeat.is_silent(now) || waits_in_vain {
             return Err(Ended::Silent);
         }
         if let Some(token) = self.heartbeat.due_ping(now) {

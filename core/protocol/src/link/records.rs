@@ -57,6 +57,11 @@ impl Inbox {
         Ok(None)
     }
 
+    /// Whether a message has begun and is not there in full.
+    pub fn is_waiting(&self) -> bool {
+        self.at < self.bytes.len()
+    }
+
     /// What came behind the messages taken so far.
     pub fn into_rest(mut self) -> Vec<u8> {
         self.bytes.split_off(self.at)
