@@ -2,6 +2,7 @@
 
 use crate::draw::draw;
 use crate::run::{Failure, run};
+use crate::scenario::Scenario;
 use spook_ledger::canary::{self as ledger, Canary as LedgerCanary};
 use spook_protocol::canary::{self as protocol, Canary as ProtocolCanary};
 
@@ -39,10 +40,18 @@ pub fn release(canary: Option<Canary>) {
     ledger::release(if let Some(Canary::Ledger(canary)) = canary { Some(canary) } else { None });
 }
 
+/// What only a ledger that was put back can show; worlds drawn from seeds have none.
+const OLD_COPY: &str = include_str!("../scenarios/restored-ledger.scn");
+
 /// Runs seeds until the broken rule is found: which one found it, and how.
 pub fn hunt(canary: Canary, seeds: impl Iterator<Item = u64>) -> Option<(u64, Failure)> {
+    let needs_old_copy = matches!(canary, Canary::Protocol(ProtocolCanary::StaleCursor));
+    let scenario = |seed: u64| match Scenario::read(OLD_COPY) {
+        Ok(scenario) if needs_old_copy => scenario,
+        _ => draw(seed),
+    };
     release(Some(canary));
-    let found = seeds.into_iter().find_map(|seed| run(&draw(seed), false).err().map(|failure| (seed, failure)));
+    let found = seeds.into_iter().find_map(|seed| run(&scenario(seed), false).err().map(|failure| (seed, failure)));
     release(None);
     found
 }
