@@ -60,9 +60,9 @@ impl HalfPair {
             return false;
         }
         let horizon = if self.peer.is_some() { horizon } else { Horizon { placed: u64::MAX, ..horizon } };
-        // What a half has lost that is new comes with the first delta; what an endpoint has lost, before the first mark.
+        // What an endpoint has lost comes before the first mark. What a half that is new may have written in an earlier life comes in its own time.
         if horizon.lost_here.is_empty() && !self.is_reseeded && self.lifecycle.link == LinkFact::Entangled && self.last_remote_arrival > 0 {
-            self.lost.clear();
+            self.lost.retain(|lost| lost.from == 0);
         }
         if self.is_ordered() {
             return self.settle_log(horizon);
