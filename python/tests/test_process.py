@@ -155,6 +155,8 @@ class Signals(Test):
     def test_ctrl_c_ends_every_wait(self) -> None:
         prepare = """
             import os, signal, sys, threading, time, spook
+            # Who starts the tests in the background may have them ignore it.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             node = spook.open(listen=["mem:ctrl-c"])
             pair = node.create_pair("pair")
             gone = spook.open(listen=["mem:gone"])
