@@ -158,7 +158,7 @@ impl Sequencer {
     /// The ceilings became durable: a restart goes on above them.
     pub fn raise_ceilings(&mut self, number: u64, stamp: Stamp) {
         self.ceiling = self.ceiling.max(number);
-        self.clock.raise_ceiling(stamp);
+        self.clock.set_ceiling(stamp);
     }
 
     /// Whether all numbers and stamps given so far are below the durable ceilings, so that they may leave this process.

@@ -116,9 +116,10 @@ impl Clock {
         self.ceiling
     }
 
-    /// The ceiling is durable.
-    pub fn raise_ceiling(&mut self, ceiling: Stamp) {
-        self.ceiling = self.ceiling.max(ceiling);
+    /// The ceiling is the durable one now. It can be lower than the one before: after a time of day that was too far ahead has been set right, the
+    /// ledger says so, and a restart goes on above what the ledger says.
+    pub fn set_ceiling(&mut self, ceiling: Stamp) {
+        self.ceiling = ceiling;
     }
 }
 
